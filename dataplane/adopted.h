@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A policy as the workers use it: the private, validated image and what binds it to
+ * this process and region. Immutable once handed out; freed by the main thread when
+ * every worker has passed a loop since its successor was handed out, or is parked.
+ */
+#ifndef FENDER_DATAPLANE_ADOPTED_H
+#define FENDER_DATAPLANE_ADOPTED_H
+
+#include "shm/image.h"
+#include "shm/region.h"
+
+enum { ADOPTED_NONE = 0xffff };
+
+struct adopted {
+	struct image_header *image;
+	uint64_t generation;
+	const struct image_listener *listeners;
+	const struct image_cluster *clusters;
+	const struct image_endpoint *endpoints;
+	const uint16_t *tables;
+	/* position in the image -> slot of the state registry (counters, connections) */
+	uint16_t *listener_slot;
+	uint16_t *cluster_slot;
+	uint16_t *endpoint_slot;
+	/* slot -> position in the image, ADOPTED_NONE when it left the policy */
+	uint16_t *cluster_at;
+	uint16_t *listener_at;
+	uint16_t *endpoint_at;
+	/* Our address on each interface by family, to send errors from; all zero without one. */
+	uint8_t own4[MAX_INTERFACES][16];
+	uint8_t own6[MAX_INTERFACES][16];
+};
+
+/**
+ * adopted_create() - bind a validated image (taken over, freed with it)
+ * Return: 0; -ENOENT a name has no registry entry; -ENOMEM. On failure the image is freed.
+ */
+int adopted_create(struct adopted **out, struct image_header *image, const struct region *region);
+void adopted_free(struct adopted *a);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection table of one worker: entries in shared memory (shm/conn.h), an
+ * index of both keys, a free list, the list of resting entries and the timer
+ * wheel. One thread, its owner. No allocation after start.
+ *
+ * Index: buckets of one cache line with eight 16-bit signatures and entry numbers;
+ * a full bucket continues in an overflow bucket. Both keys of a connection are in
+ * it; the number's lowest bit is the direction. Keys are hashed with the region's
+ * random seed (XXH3), so that a stranger cannot aim at one bucket.
+ */
+#ifndef FENDER_DATAPLANE_CONN_TABLE_H
+#define FENDER_DATAPLANE_CONN_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/packet.h"
+#include "dataplane/conn/wheel.h"
+
+struct conn_bucket;
+
+struct conn_table {
+	struct conn *entries;
+	uint32_t capacity;
+	uint32_t used; /* entries not free */
+	struct conn_bucket *buckets;
+	uint32_t bucket_mask;
+	uint32_t overflow_free;
+	uint64_t seed;
+	uint32_t free_head;
+	uint32_t resting_head; /* oldest */
+	uint32_t resting_tail;
+	uint32_t resting;
+	struct wheel wheel;
+	uint64_t index_bytes;
+};
+
+/* What a look-up found: entry number << 1 | direction, or LOOKUP_NONE. */
+enum { LOOKUP_NONE = 0xffffffffu, LOOKUP_BURST = 64 };
+
+/**
+ * conn_table_init() - take memory for the index and make an empty table
+ * @entries: @capacity entries, 64-byte aligned, in shared memory; they are zeroed
+ * @now_ns: start of the wheel
+ * Return: 0 or -ENOMEM. Memory is private, with transparent hugepages where they are allowed.
+ */
+int conn_table_init(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
+		    uint64_t now_ns);
+void conn_table_free(struct conn_table *t);
+
+/**
+ * conn_lookup_bulk() - find the connections of up to LOOKUP_BURST keys
+ * @keys: keys[i] may be NULL: result LOOKUP_NONE
+ * @results: n results
+ *
+ * Staged with prefetch: hashes, buckets, entries. Resting entries are found too.
+ */
+void conn_lookup_bulk(const struct conn_table *t, const struct flow_key *const *keys, uint32_t n,
+		      uint32_t *results);
+
+/* One key. For rare paths. */
+uint32_t conn_lookup(const struct conn_table *t, const struct flow_key *key);
+
+/* Take a free entry (zeroed but for its links), or NULL when none is free. Not yet in the index. */
+struct conn *conn_alloc(struct conn_table *t);
+
+/**
+ * conn_insert() - put both keys of a filled entry into the index
+ * Keys, IPv6 addresses and state are set by the caller except that state is stored here, last.
+ * Return: 0; -EEXIST a key is there already; -ENOSPC no overflow bucket. On failure the entry is
+ * still the caller's: give it back by conn_release().
+ */
+int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state);
+
+/* Take both keys out of the index (if inserted), all lists off, and free the entry. */
+void conn_release(struct conn_table *t, struct conn *c);
+
+/* Start resting: on the tail of the resting list until deadline_ns (constant rest: ordered). */
+void conn_rest(struct conn_table *t, struct conn *c, uint64_t deadline_ns);
+
+/* The longest-resting entry, or NULL. */
+struct conn *conn_oldest_resting(const struct conn_table *t);
+
+/* (Re)schedule by c->deadline_ns: needed when it moves to earlier; later ones are lazy. */
+void conn_schedule(struct conn_table *t, struct conn *c);
+
+/*
+ * Up to @max entries whose deadline has passed (they are off the wheel: the caller schedules,
+ * rests or releases each). Entries whose deadline moved are put back by themselves and count
+ * towards the bound on work. Return: number of entries in @expired.
+ */
+uint32_t conn_expire(struct conn_table *t, uint64_t now_ns, struct conn **expired, uint32_t max);
+
+/* Earliest time something may be due (wheel or resting list), UINT64_MAX when empty. */
+uint64_t conn_next_ns(const struct conn_table *t);
+
+static inline uint32_t conn_number(const struct conn_table *t, const struct conn *c)
+{
+	return (uint32_t)(c - t->entries);
+}
+
+/* The keys of a connection with their IPv6 addresses. */
+void conn_forward_key(const struct conn *c, struct flow_key *key);
+void conn_reverse_key(const struct conn *c, struct flow_key *key);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker: its queues, its connections, its loop. */
+#ifndef FENDER_DATAPLANE_WORKER_H
+#define FENDER_DATAPLANE_WORKER_H
+
+#include <stdint.h>
+
+#include "dataplane/adopted.h"
+#include "dataplane/port.h"
+#include "shm/region.h"
+
+struct worker;
+struct neighbour_table;
+
+/* What all workers of the process share; read-only for them but for adopted and stop. */
+struct worker_shared {
+	const struct region *region;
+	struct ports *ports;
+	struct neighbour_table *neighbours;
+	uint32_t workers;
+	struct worker *worker[MAX_WORKERS];
+	const struct adopted
+		*adopted; /* main thread: release store; workers: acquire once a loop */
+	uint32_t stop;	  /* main thread sets, workers leave their loop */
+};
+
+/* Take all memory of worker @number. Before the ports carry traffic. Return 0 or -errno. */
+int worker_create(struct worker_shared *shared, uint32_t number, char *why, size_t why_size);
+void worker_destroy(struct worker *worker);
+
+/* The loop; returns when shared->stop is set. @arg: struct worker. Runs on its own lcore. */
+int worker_run(void *arg);
+
+/* Wake a sleeping worker (policy handed out, stop). Any thread. */
+void worker_wake(struct worker *worker);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shared region: what the control plane and the dataplane both map.
+ *
+ *   header | section table | 3 policy slots | registry | worker blocks |
+ *   interface, listener, cluster, endpoint counters | ports | connections
+ *
+ * Sections are page-aligned, their place and size stand in the section table.
+ * No pointers: offsets and indexes only. Every line has one writer, named here.
+ * All times are CLOCK_MONOTONIC ns of the boot named by boot_id.
+ *
+ * Any change of a size or an offset is a new REGION_ABI (tests/unit/shm/test_layout.c
+ * holds the golden layout).
+ */
+#ifndef FENDER_SHM_LAYOUT_H
+#define FENDER_SHM_LAYOUT_H
+
+#include <stdint.h>
+
+#include "shm/counters.h"
+#include "shm/limits.h"
+
+#define REGION_MAGIC 0x4745524e44464f46ull
+#define REGION_ABI   1u
+
+enum section_kind {
+	SECTION_SLOTS = 1,	    /* POLICY_SLOTS x slot_bytes; control plane */
+	SECTION_REGISTRY_LISTENERS, /* struct registry_entry; control plane */
+	SECTION_REGISTRY_CLUSTERS,
+	SECTION_REGISTRY_ENDPOINTS,
+	SECTION_WORKERS,	    /* struct worker_block x workers; its worker */
+	SECTION_INTERFACE_COUNTERS, /* [worker][MAX_INTERFACES]; the worker */
+	SECTION_LISTENER_COUNTERS,  /* [worker][listener slots] struct listener_counters */
+	SECTION_CLUSTER_COUNTERS,   /* [worker][cluster slots] struct call_counters */
+	SECTION_ENDPOINT_COUNTERS,  /* [worker][endpoint slots] struct call_counters */
+	SECTION_PORTS,		    /* struct port_status x MAX_INTERFACES; dataplane main thread */
+	SECTION_CONNECTIONS,	    /* [worker][connections_per_worker] struct conn; the worker */
+	SECTION_KIND_END,
+};
+
+struct section {
+	uint32_t kind;
+	uint32_t element_bytes;
+	uint64_t off;	/* from the region's start, page-aligned */
+	uint64_t bytes; /* multiple of the page size */
+	uint64_t count; /* elements in all */
+};
+_Static_assert(sizeof(struct section) == 32, "ABI");
+
+enum { REGION_MAX_SECTIONS = 24 };
+
+/*
+ * A name that has state: listener, cluster or endpoint. Open addressing by key, linear
+ * probing; an entry's position is the "slot" that counters and connections use. The control
+ * plane inserts before it publishes; key is stored last, with release.
+ */
+struct registry_entry {
+	uint64_t key;	     /* 0: free */
+	uint64_t generation; /* last generation that named it */
+	char name[112];	     /* listener or cluster name, or "<cluster>/<ip>:<port>" */
+};
+_Static_assert(sizeof(struct registry_entry) == 128, "ABI");
+
+enum worker_state { WORKER_STOPPED = 0, WORKER_RUNNING = 1, WORKER_PARKED = 2 };
+
+/* One worker's own block. Writer: that worker, but for nothing. */
+struct worker_block {
+	uint32_t state;		     /* enum worker_state */
+	uint32_t cpu;		     /* it last ran on */
+	uint64_t heartbeat_ns;	     /* refreshed at least every 100 ms while RUNNING */
+	uint64_t applied_generation; /* of the policy it decides by */
+	uint64_t loops;
+	uint64_t sleeps;
+	uint64_t busy_loops; /* loops that found work */
+	uint64_t neighbours_pending;
+	uint64_t connections_open; /* gauge: entries in use, resting ones included */
+	uint64_t connections_resting;
+	uint64_t resting_recycled; /* ended early because the table or the ports were short */
+	uint64_t challenges_answered;
+	uint64_t syn_repeated;
+	uint64_t wheel_fired;
+	uint64_t pad[3];
+	struct packet_counters packets;
+};
+_Static_assert(sizeof(struct worker_block) == 128 + 576, "ABI");
+
+enum nack_reason {
+	NACK_NONE = 0,
+	NACK_IMAGE,	/* image_check refused it */
+	NACK_RESTART,	/* it changes what needs a restart */
+	NACK_REGISTRY,	/* a name has no registry entry */
+	NACK_RESOURCES, /* memory for the private copy */
+};
+
+struct region_header {
+	/* Written once at creation. */
+	uint64_t magic;
+	uint32_t abi_version;
+	uint32_t header_bytes;
+	uint64_t total_bytes;
+	uint64_t region_id; /* random */
+	uint64_t hash_seed; /* random: keys the connection table */
+	uint64_t created_ns;
+	uint8_t boot_id[16];
+	char instance[NAME_BYTES];
+	uint32_t workers;
+	uint32_t connections_per_worker;
+	uint32_t listener_slots; /* powers of two, at least twice the capacity */
+	uint32_t cluster_slots;
+	uint32_t endpoint_slots;
+	uint32_t slot_bytes;
+	uint32_t section_count;
+	uint32_t ready; /* 1, stored last with release */
+	uint64_t pad0[4];
+
+	/* Control plane's line. */
+	uint64_t active; /* generation << 2 | slot; 0: nothing published */
+	uint64_t writer_epoch;
+	uint64_t controlplane_pid;
+	uint64_t controlplane_heartbeat_ns;
+	uint64_t pad1[4];
+
+	/* Dataplane main thread's lines. */
+	uint64_t reading; /* bit i: slot i is being copied */
+	uint64_t adopted_generation;
+	uint64_t nacked_generation;
+	uint64_t nack; /* enum nack_reason */
+	uint64_t dataplane_pid;
+	uint64_t dataplane_started_ns;
+	uint64_t dataplane_heartbeat_ns;
+	uint64_t dataplane_starts;
+	char nack_text[192];
+
+	struct section sections[REGION_MAX_SECTIONS];
+} __attribute__((aligned(64)));
+_Static_assert(__builtin_offsetof(struct region_header, active) % 64 == 0, "one writer a line");
+_Static_assert(__builtin_offsetof(struct region_header, reading) % 64 == 0, "one writer a line");
+_Static_assert(__builtin_offsetof(struct region_header, sections) % 64 == 0, "one writer a line");
+
+#endif

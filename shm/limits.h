@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every bound of Fender in one place. The configuration checker refuses what
+ * exceeds them, the region is sized by them, and the image reader rejects an
+ * image that claims more.
+ */
+#ifndef FENDER_SHM_LIMITS_H
+#define FENDER_SHM_LIMITS_H
+
+enum fender_limits {
+	MAX_WORKERS = 16,
+	MAX_INTERFACES = 16,
+	MAX_ADDRESSES = 256,  /* over all interfaces */
+	MAX_ROUTES = 512,     /* on-link routes of the addresses included */
+	MAX_NEIGHBOURS = 256, /* static ones, from the policy */
+
+	MAX_LISTENERS = 1024,
+	MAX_CLUSTERS = 1024,
+	MAX_ENDPOINTS = 16384, /* over all clusters */
+	DEFAULT_LISTENERS = 256,
+	DEFAULT_CLUSTERS = 256,
+	DEFAULT_ENDPOINTS = 4096,
+	MAX_WEIGHT = 256,
+
+	MIN_CONNECTIONS = 64,
+	DEFAULT_CONNECTIONS = 16 * 1024,
+	MAX_CONNECTIONS = 4 * 1024 * 1024,
+
+	MIN_SLOT_BYTES = 64 * 1024,
+	DEFAULT_SLOT_BYTES = 4 * 1024 * 1024,
+	MAX_SLOT_BYTES = 256 * 1024 * 1024,
+	POLICY_SLOTS = 3,
+
+	NAME_BYTES = 64, /* of listeners, clusters, interfaces, instances; NUL included */
+	MAX_DEVICE_BYTES = 256,
+	MAX_POLICY_FILE_BYTES = 16 * 1024 * 1024,
+
+	/* A connection belongs to a bucket, a bucket to a worker (DESIGN "Sharding"). */
+	OWNER_BUCKETS = 64,
+
+	/* Maglev: table sizes are primes. */
+	MAGLEV_MIN_SIZE = 1009,
+	MAGLEV_DEFAULT_MAX_SIZE = 65537,
+	MAGLEV_MAX_SIZE = 5000011,
+	ROUND_ROBIN_MAX_CYCLE = 65536,
+};
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Create, open and address the shared region (layout in shm/layout.h).
+ */
+#ifndef FENDER_SHM_REGION_H
+#define FENDER_SHM_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shm/conn.h"
+#include "shm/layout.h"
+
+/* What a new region is sized by; all within shm/limits.h. */
+struct region_spec {
+	const char *instance;
+	uint32_t workers;
+	uint32_t connections; /* over all workers; each gets an equal part, rounded up */
+	uint32_t listeners;   /* capacities */
+	uint32_t clusters;
+	uint32_t endpoints;
+	uint32_t slot_bytes;
+};
+
+/* A mapped region with its sections resolved. Pointers are into the mapping. */
+struct region {
+	struct region_header *header;
+	uint64_t bytes;
+	int fd;
+	uint8_t *slots[POLICY_SLOTS];
+	struct registry_entry *listener_registry;
+	struct registry_entry *cluster_registry;
+	struct registry_entry *endpoint_registry;
+	struct worker_block *workers;
+	struct interface_counters *interface_counters;
+	struct listener_counters *listener_counters;
+	struct call_counters *cluster_counters;
+	struct call_counters *endpoint_counters;
+	struct port_status *ports;
+	struct conn *connections;
+};
+
+/* Bytes a region of this shape takes on tmpfs; 0 when the spec is out of bounds. */
+uint64_t region_bytes(const struct region_spec *spec);
+
+/**
+ * region_create() - make, allocate and map a new region
+ * @path: file to create; an existing one is replaced atomically (rename), so that a
+ *        process still mapping the old one is not disturbed
+ * @why: at least 160 bytes; one sentence on failure
+ *
+ * The file is fully allocated (posix_fallocate): a full tmpfs fails here, not at a write.
+ * Mode 0600. Return 0 or -errno; on failure nothing is left behind.
+ */
+int region_create(struct region *region, const char *path, const struct region_spec *spec,
+		  char *why, size_t why_size);
+
+/**
+ * region_open() - map an existing region after checking it
+ *
+ * Checks size, magic, ABI, ready, boot id and every section (bounds, alignment, expected
+ * element size and count) before anything is used.
+ * Return: 0; -ENOENT; -EPROTO another ABI; -ESTALE another boot; -EINVAL corrupt; -errno.
+ */
+int region_open(struct region *region, const char *path, char *why, size_t why_size);
+
+/* True when an open region has exactly the shape that @spec asks for. */
+int region_matches(const struct region *region, const struct region_spec *spec);
+
+/* Unmap and close. The file stays. */
+void region_close(struct region *region);
+
+static inline struct interface_counters *
+region_interface_counters(const struct region *r, uint32_t worker, uint32_t interface)
+{
+	return &r->interface_counters[worker * MAX_INTERFACES + interface];
+}
+
+static inline struct listener_counters *region_listener_counters(const struct region *r,
+								 uint32_t worker, uint32_t slot)
+{
+	return &r->listener_counters[(uint64_t)worker * r->header->listener_slots + slot];
+}
+
+static inline struct call_counters *region_cluster_counters(const struct region *r, uint32_t worker,
+							    uint32_t slot)
+{
+	return &r->cluster_counters[(uint64_t)worker * r->header->cluster_slots + slot];
+}
+
+static inline struct call_counters *region_endpoint_counters(const struct region *r,
+							     uint32_t worker, uint32_t slot)
+{
+	return &r->endpoint_counters[(uint64_t)worker * r->header->endpoint_slots + slot];
+}
+
+static inline struct conn *region_connections(const struct region *r, uint32_t worker)
+{
+	return &r->connections[(uint64_t)worker * r->header->connections_per_worker];
+}
+
+#endif
