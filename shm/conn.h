@@ -23,19 +23,19 @@ struct conn_key {
 	uint16_t sport;
 	uint16_t dport;
 	uint8_t interface; /* the packet comes in by */
-	uint8_t proto;	   /* enum image_proto */
-	uint8_t family;	   /* enum image_family */
+	uint8_t proto;     /* enum image_proto */
+	uint8_t family;    /* enum image_family */
 	uint8_t pad;
 };
 _Static_assert(sizeof(struct conn_key) == 16, "ABI");
 
 enum conn_state {
 	CONN_FREE = 0,
-	CONN_SYN_SENT,	  /* the SYN went to the endpoint */
-	CONN_SYN_RCVD,	  /* the endpoint's SYN-ACK went to the client */
+	CONN_SYN_SENT,    /* the SYN went to the endpoint */
+	CONN_SYN_RCVD,    /* the endpoint's SYN-ACK went to the client */
 	CONN_ESTABLISHED, /* also every UDP flow */
-	CONN_CLOSING,	  /* a FIN from either or both sides, see flags */
-	CONN_RESTING,	  /* over: holds its ports so that late packets find it */
+	CONN_CLOSING,     /* a FIN from either or both sides, see flags */
+	CONN_RESTING,     /* over: holds its ports so that late packets find it */
 };
 
 enum conn_flag {
@@ -43,11 +43,12 @@ enum conn_flag {
 	CONN_FIN_REV = 1 << 1,
 	CONN_FIN_FWD_ACKED = 1 << 2, /* and acknowledged by the endpoint */
 	CONN_FIN_REV_ACKED = 1 << 3,
-	CONN_VERDICT = 1 << 4,	    /* the call has its verdict (POLICY "Verdicts") */
+	CONN_VERDICT = 1 << 4,      /* the call has its verdict (POLICY "Verdicts") */
 	CONN_SYN_REPEATED = 1 << 5, /* Fender's own repeat was sent */
-	CONN_REPLIED = 1 << 6,	    /* UDP: the endpoint has answered */
+	CONN_REPLIED = 1 << 6,      /* UDP: the endpoint has answered */
 	CONN_SHARED_PORT = 1 << 7,  /* the SNAT port serves other endpoints too */
-	CONN_RST_SEEN = 1 << 8,	    /* a reset inside the window that was not exact */
+	CONN_RST_SEEN = 1 << 8,     /* a reset or SYN came that its receiver must judge itself */
+	CONN_SYN_ACKED = 1 << 9,    /* the endpoint accepted the SYN */
 };
 
 enum { CONN_NONE = 0xffffffffu, CONN_SYN_OPTION_BYTES = 40 };
@@ -56,8 +57,8 @@ struct conn {
 	/* line 0: read by every packet */
 	struct conn_key fwd;
 	struct conn_key rev;
-	uint8_t state; /* stored last with release when created, first when freed */
-	uint8_t pad0;
+	uint8_t state;        /* stored last with release when created, first when freed */
+	uint8_t snat_address; /* position of the SNAT address among the image's addresses */
 	uint16_t flags;
 	uint16_t listener; /* slots of the state registry, not positions in an image */
 	uint16_t cluster;
@@ -82,7 +83,8 @@ struct conn {
 	uint16_t rev_window;
 	uint8_t fwd_wscale;
 	uint8_t rev_wscale;
-	uint16_t pad2;
+	uint8_t challenges; /* challenge ACKs answered for this SYN */
+	uint8_t pad2;
 	uint64_t fwd_packets;
 	uint64_t fwd_bytes;
 	uint64_t rev_packets;
@@ -98,7 +100,7 @@ struct conn {
 	uint64_t created_ns;
 	uint32_t next; /* links of the one list it is on: wheel slot, resting, free */
 	uint32_t prev;
-	uint32_t list; /* wheel slot number or a list of its own, see conn/wheel.h */
+	uint32_t list; /* which one: enum conn_list of conn/wheel.h */
 	uint16_t syn_window;
 	uint8_t syn_option_bytes;
 	uint8_t syn_ttl;

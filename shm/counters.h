@@ -33,7 +33,7 @@ struct packet_counters {
 	uint64_t consumed;    /* frames that were for Fender itself and did their work */
 	uint64_t handed_out;  /* to another worker: owner of the flow or of the queue */
 	uint64_t handed_in;   /* from another worker */
-	uint64_t held;	      /* gauge: waiting for a next hop's address or a flush */
+	uint64_t held;        /* gauge: waiting for a next hop's address or a flush */
 	uint64_t pad;
 	uint64_t dropped[REASON_SLOTS];
 };
@@ -72,7 +72,7 @@ _Static_assert(sizeof(struct call_counters) == 128, "ABI");
 struct listener_counters {
 	struct call_counters calls;
 	uint64_t rejected[REASON_SLOTS]; /* sums to calls.rejected */
-	uint64_t failed[REASON_SLOTS];	 /* sums to calls.failed */
+	uint64_t failed[REASON_SLOTS];   /* sums to calls.failed */
 };
 _Static_assert(sizeof(struct listener_counters) == 128 + 2 * 512, "ABI");
 

@@ -6,6 +6,10 @@
  *
  * The reader treats it as hostile: image_check() bounds-checks everything once
  * on a private copy; after that the arrays may be indexed without checks.
+ *
+ * One policy has one image, byte for byte. The arrays stand behind the header in the order of
+ * its spans, each starting at the next multiple of 8; padding is zero; names, keys and sort
+ * orders are those of shm/names.h and shm/image_order.h. image_check() refuses anything else.
  */
 #ifndef FENDER_SHM_IMAGE_H
 #define FENDER_SHM_IMAGE_H
@@ -45,29 +49,31 @@ struct image_sidecar {
 	uint32_t clusters;
 	uint32_t endpoints;
 	uint32_t slot_bytes;
-	uint32_t idle;	    /* enum image_idle */
+	uint32_t idle;      /* enum image_idle */
 	uint32_t hugepages; /* enum image_hugepages */
-	uint64_t cpus;	  /* bit i: CPU i may be used by a worker; 0: all allowed ones, unpinned */
+	uint64_t cpus;    /* bit i: CPU i may be used by a worker; 0: all allowed ones, unpinned */
 	uint32_t spin_us; /* adaptive idle: how long to spin before sleeping */
-	uint32_t name;	  /* offset into strings */
+	uint32_t name;    /* offset into strings */
 	uint32_t verify_checksums;
-	uint32_t pad;
+	uint32_t buffers; /* packet buffers beyond what workers and queues need */
 };
 _Static_assert(sizeof(struct image_sidecar) == 56, "ABI");
 
+/* Names differ. */
 struct image_interface {
-	uint32_t name;	 /* offset into strings */
+	uint32_t name;   /* offset into strings */
 	uint32_t device; /* offset into strings: netdev, PCI address or vdev arguments */
-	uint8_t kind;	 /* enum image_device */
+	uint8_t kind;    /* enum image_device */
 	uint8_t pad0;
-	uint16_t vlan;		/* 0: untagged, else the one VLAN id this interface speaks */
-	uint16_t mtu;		/* IP bytes; 0: the device's own */
+	uint16_t vlan;          /* 0: untagged, else the one VLAN id this interface speaks */
+	uint16_t mtu;           /* IP bytes; 0: the device's own */
 	uint16_t snat_port_low; /* host order, inclusive */
 	uint16_t snat_port_high;
 	uint16_t pad1[3];
 };
 _Static_assert(sizeof(struct image_interface) == 24, "ABI");
 
+/* No two alike. */
 struct image_address {
 	struct image_ip ip;
 	uint8_t family;
@@ -77,7 +83,10 @@ struct image_address {
 };
 _Static_assert(sizeof(struct image_address) == 24, "ABI");
 
-/* Sorted: interface, family, then longest prefix first; ties by address. */
+/*
+ * Sorted: interface, family, then longest prefix first; ties by address. Host bits of to are
+ * zero.
+ */
 struct image_route {
 	struct image_ip to;
 	struct image_ip via; /* all zero: on-link */
@@ -88,6 +97,7 @@ struct image_route {
 };
 _Static_assert(sizeof(struct image_route) == 40, "ABI");
 
+/* No two alike in interface and ip. */
 struct image_neighbour {
 	struct image_ip ip;
 	uint8_t mac[6];
@@ -95,9 +105,12 @@ struct image_neighbour {
 };
 _Static_assert(sizeof(struct image_neighbour) == 24, "ABI");
 
-/* Sorted by (interface, proto, family, port, ip): found by binary search. */
+/*
+ * Sorted by (interface, proto, family, port, ip): found by binary search. Its cluster's
+ * endpoints are of its family.
+ */
 struct image_listener {
-	uint64_t key;	    /* name hash; finds its state and counters */
+	uint64_t key;       /* name_key(); finds its state and counters */
 	struct image_ip ip; /* all zero (v4: mapped zero): every address of the interface */
 	uint32_t name;
 	uint16_t port; /* network order */
@@ -109,7 +122,10 @@ struct image_listener {
 };
 _Static_assert(sizeof(struct image_listener) == 40, "ABI");
 
-/* Milliseconds; 0 = off where the reference says so. */
+/*
+ * Milliseconds, at most MAX_TIMEOUT_MS; 0 = off where the reference says so, but connect, idle
+ * and half_closed always end.
+ */
 struct image_timeouts {
 	uint32_t connect_ms;
 	uint32_t request_ms;
@@ -122,18 +138,20 @@ struct image_timeouts {
 };
 _Static_assert(sizeof(struct image_timeouts) == 32, "ABI");
 
+/* In the order of the clusters, their endpoints fill the endpoint array without a gap. */
 struct image_cluster {
 	uint64_t key;
 	uint32_t name;
-	uint32_t first_endpoint; /* its endpoints are contiguous and sorted by address, port */
+	uint32_t first_endpoint; /* its endpoints are contiguous, sorted by address, port */
 	uint32_t endpoint_count;
 	uint8_t algorithm; /* enum image_algorithm */
 	uint8_t hash_on;   /* bits of enum image_hash_on */
 	uint16_t pad0;
 	/*
 	 * Elements of the tables array: endpoint numbers within the cluster. Maglev: the
-	 * look-up table, its prime size. Round robin: one full smooth weighted cycle. Identical
-	 * tables are stored once. Never empty for a cluster with endpoints.
+	 * look-up table, its prime size. Round robin: one full smooth weighted cycle. Never empty
+	 * for a cluster with endpoints, {0, 0} without. Each table starts where the one before
+	 * it ended, or is the very table of an earlier cluster with as many endpoints.
 	 */
 	uint32_t table_first;
 	uint32_t table_count;
@@ -142,14 +160,14 @@ struct image_cluster {
 _Static_assert(sizeof(struct image_cluster) == 64, "ABI");
 
 struct image_endpoint {
-	uint64_t key; /* hash of "<cluster>/<ip>:<port>" */
+	uint64_t key; /* endpoint_key() */
 	struct image_ip ip;
-	struct image_ip snat;	  /* our address towards it */
+	struct image_ip snat;     /* our address towards it: one of its interface's */
 	struct image_ip next_hop; /* itself when on-link, else the gateway */
-	uint32_t name;		  /* "ip:port", "[ip]:port" */
-	uint16_t port;		  /* network order */
-	uint16_t weight;	  /* 1..MAX_WEIGHT */
-	uint16_t interface;	  /* it is reached by */
+	uint32_t name;            /* endpoint_name() */
+	uint16_t port;            /* network order */
+	uint16_t weight;          /* 1..MAX_WEIGHT */
+	uint16_t interface;       /* it is reached by */
 	uint8_t family;
 	uint8_t pad0;
 	uint32_t pad1;
@@ -172,7 +190,7 @@ struct image_header {
 	struct image_span clusters;
 	struct image_span endpoints;
 	struct image_span tables;  /* uint16_t */
-	struct image_span strings; /* bytes; every string NUL-terminated; offset 0 is "" */
+	struct image_span strings; /* bytes; the first is the empty string, the last a NUL */
 	uint64_t pad;
 };
 _Static_assert(sizeof(struct image_header) == 32 + 56 + 9 * 8 + 8, "ABI");
@@ -191,6 +209,13 @@ static inline struct image_ip image_ip_v4(uint32_t be_addr)
 
 	__builtin_memcpy(&ip.b[12], &be_addr, 4);
 	return ip;
+}
+
+static inline int image_ip_is_v4(const uint8_t ip[16])
+{
+	const struct image_ip mapped = image_ip_v4(0);
+
+	return __builtin_memcmp(ip, mapped.b, 12) == 0;
 }
 
 /**

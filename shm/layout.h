@@ -24,24 +24,24 @@
 #define REGION_ABI   1u
 
 enum section_kind {
-	SECTION_SLOTS = 1,	    /* POLICY_SLOTS x slot_bytes; control plane */
+	SECTION_SLOTS = 1,          /* POLICY_SLOTS x slot_bytes; control plane */
 	SECTION_REGISTRY_LISTENERS, /* struct registry_entry; control plane */
 	SECTION_REGISTRY_CLUSTERS,
 	SECTION_REGISTRY_ENDPOINTS,
-	SECTION_WORKERS,	    /* struct worker_block x workers; its worker */
+	SECTION_WORKERS,            /* struct worker_block x workers; its worker */
 	SECTION_INTERFACE_COUNTERS, /* [worker][MAX_INTERFACES]; the worker */
 	SECTION_LISTENER_COUNTERS,  /* [worker][listener slots] struct listener_counters */
 	SECTION_CLUSTER_COUNTERS,   /* [worker][cluster slots] struct call_counters */
 	SECTION_ENDPOINT_COUNTERS,  /* [worker][endpoint slots] struct call_counters */
-	SECTION_PORTS,		    /* struct port_status x MAX_INTERFACES; dataplane main thread */
-	SECTION_CONNECTIONS,	    /* [worker][connections_per_worker] struct conn; the worker */
+	SECTION_PORTS,              /* struct port_status x MAX_INTERFACES; dataplane main thread */
+	SECTION_CONNECTIONS,        /* [worker][connections_per_worker] struct conn; the worker */
 	SECTION_KIND_END,
 };
 
 struct section {
 	uint32_t kind;
 	uint32_t element_bytes;
-	uint64_t off;	/* from the region's start, page-aligned */
+	uint64_t off;   /* from the region's start, page-aligned */
 	uint64_t bytes; /* multiple of the page size */
 	uint64_t count; /* elements in all */
 };
@@ -55,9 +55,9 @@ enum { REGION_MAX_SECTIONS = 24 };
  * plane inserts before it publishes; key is stored last, with release.
  */
 struct registry_entry {
-	uint64_t key;	     /* 0: free */
-	uint64_t generation; /* last generation that named it */
-	char name[112];	     /* listener or cluster name, or "<cluster>/<ip>:<port>" */
+	uint64_t key;        /* 0: free, 1: removed */
+	uint64_t generation; /* last generation that named it; removed: see registry.h */
+	char name[112];      /* listener or cluster name, or "<cluster>/<ip>:<port>" */
 };
 _Static_assert(sizeof(struct registry_entry) == 128, "ABI");
 
@@ -65,9 +65,9 @@ enum worker_state { WORKER_STOPPED = 0, WORKER_RUNNING = 1, WORKER_PARKED = 2 };
 
 /* One worker's own block. Writer: that worker, but for nothing. */
 struct worker_block {
-	uint32_t state;		     /* enum worker_state */
-	uint32_t cpu;		     /* it last ran on */
-	uint64_t heartbeat_ns;	     /* refreshed at least every 100 ms while RUNNING */
+	uint32_t state;              /* enum worker_state */
+	uint32_t cpu;                /* it last ran on */
+	uint64_t heartbeat_ns;       /* refreshed at least every 100 ms while RUNNING */
 	uint64_t applied_generation; /* of the policy it decides by */
 	uint64_t loops;
 	uint64_t sleeps;
@@ -86,9 +86,9 @@ _Static_assert(sizeof(struct worker_block) == 128 + 576, "ABI");
 
 enum nack_reason {
 	NACK_NONE = 0,
-	NACK_IMAGE,	/* image_check refused it */
-	NACK_RESTART,	/* it changes what needs a restart */
-	NACK_REGISTRY,	/* a name has no registry entry */
+	NACK_IMAGE,     /* image_check refused it */
+	NACK_RESTART,   /* it changes what needs a restart */
+	NACK_REGISTRY,  /* a name has no registry entry */
 	NACK_RESOURCES, /* memory for the private copy */
 };
 
@@ -110,12 +110,13 @@ struct region_header {
 	uint32_t endpoint_slots;
 	uint32_t slot_bytes;
 	uint32_t section_count;
-	uint32_t ready; /* 1, stored last with release */
-	uint64_t pad0[4];
+	uint32_t ready;         /* 1, stored last with release */
+	uint32_t static_crc32c; /* over the fields up to here, with this one zero, and sections */
+	uint32_t pad0[7];
 
 	/* Control plane's line. */
-	uint64_t active; /* generation << 2 | slot; 0: nothing published */
-	uint64_t writer_epoch;
+	uint64_t active;       /* generation << 2 | slot; 0: nothing published */
+	uint64_t writer_epoch; /* of the newest writer, see publisher_begin() */
 	uint64_t controlplane_pid;
 	uint64_t controlplane_heartbeat_ns;
 	uint64_t pad1[4];

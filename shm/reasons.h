@@ -13,7 +13,7 @@
 	X(NONE, none, "no reason: nothing was refused")                                          \
 	X(MALFORMED, malformed,                                                                  \
 	  "a header is truncated, contradicts itself or claims more than came")                  \
-	X(CHECKSUM, checksum, "an IPv4 header or ICMP checksum is wrong")                        \
+	X(CHECKSUM, checksum, "a checksum is wrong: IPv4, ICMP, or TCP and UDP where verified")  \
 	X(FRAGMENT, fragment, "an IP fragment: Fender forwards whole packets only")              \
 	X(IP_OPTIONS, ip_options, "IPv4 options or an IPv6 extension header")                    \
 	X(TTL, ttl, "TTL or hop limit would reach zero here")                                    \
@@ -61,7 +61,7 @@ enum reason {
 
 /* Size of every per-reason array in shared memory: room to grow without a new ABI. */
 enum { REASON_SLOTS = 64 };
-_Static_assert(REASON_COUNT <= REASON_SLOTS, "per-reason arrays are full");
+_Static_assert((int)REASON_COUNT <= (int)REASON_SLOTS, "per-reason arrays are full");
 
 /* The reason's name as shown everywhere ("table_full"), or "unknown". */
 const char *reason_name(unsigned int reason);

@@ -11,6 +11,8 @@
 #include "shm/conn.h"
 #include "shm/layout.h"
 
+enum { REGION_PAGE_BYTES = 4096 };
+
 /* What a new region is sized by; all within shm/limits.h. */
 struct region_spec {
 	const char *instance;
@@ -19,13 +21,28 @@ struct region_spec {
 	uint32_t listeners;   /* capacities */
 	uint32_t clusters;
 	uint32_t endpoints;
+	uint32_t slot_bytes; /* rounded up to pages */
+};
+
+/*
+ * Dimensions as stored in the header. What a mapped region is addressed by is a checked private
+ * copy of them, never the shared words.
+ */
+struct region_shape {
+	uint32_t workers;
+	uint32_t connections_per_worker;
+	uint32_t listener_slots;
+	uint32_t cluster_slots;
+	uint32_t endpoint_slots;
 	uint32_t slot_bytes;
 };
 
 /* A mapped region with its sections resolved. Pointers are into the mapping. */
 struct region {
 	struct region_header *header;
+	struct region_shape shape;
 	uint64_t bytes;
+	uint64_t epoch; /* of this writer, see publisher_begin(); 0 in a reader */
 	int fd;
 	uint8_t *slots[POLICY_SLOTS];
 	struct registry_entry *listener_registry;
@@ -40,7 +57,7 @@ struct region {
 	struct conn *connections;
 };
 
-/* Bytes a region of this shape takes on tmpfs; 0 when the spec is out of bounds. */
+/* Bytes a region made by @spec takes on tmpfs; 0 when the spec is out of bounds. */
 uint64_t region_bytes(const struct region_spec *spec);
 
 /**
@@ -50,7 +67,8 @@ uint64_t region_bytes(const struct region_spec *spec);
  * @why: at least 160 bytes; one sentence on failure
  *
  * The file is fully allocated (posix_fallocate): a full tmpfs fails here, not at a write.
- * Mode 0600. Return 0 or -errno; on failure nothing is left behind.
+ * Mode 0600. Creators of one path exclude each other. Return 0 or -errno (-EINVAL: the spec
+ * is out of bounds); on failure nothing is left behind.
  */
 int region_create(struct region *region, const char *path, const struct region_spec *spec,
 		  char *why, size_t why_size);
@@ -58,8 +76,8 @@ int region_create(struct region *region, const char *path, const struct region_s
 /**
  * region_open() - map an existing region after checking it
  *
- * Checks size, magic, ABI, ready, boot id and every section (bounds, alignment, expected
- * element size and count) before anything is used.
+ * Checks size, magic, ABI, ready, checksum, boot id and every section (bounds, alignment,
+ * expected element size and count) on a copy of the header before anything is used.
  * Return: 0; -ENOENT; -EPROTO another ABI; -ESTALE another boot; -EINVAL corrupt; -errno.
  */
 int region_open(struct region *region, const char *path, char *why, size_t why_size);
@@ -79,24 +97,24 @@ region_interface_counters(const struct region *r, uint32_t worker, uint32_t inte
 static inline struct listener_counters *region_listener_counters(const struct region *r,
 								 uint32_t worker, uint32_t slot)
 {
-	return &r->listener_counters[(uint64_t)worker * r->header->listener_slots + slot];
+	return &r->listener_counters[(uint64_t)worker * r->shape.listener_slots + slot];
 }
 
 static inline struct call_counters *region_cluster_counters(const struct region *r, uint32_t worker,
 							    uint32_t slot)
 {
-	return &r->cluster_counters[(uint64_t)worker * r->header->cluster_slots + slot];
+	return &r->cluster_counters[(uint64_t)worker * r->shape.cluster_slots + slot];
 }
 
 static inline struct call_counters *region_endpoint_counters(const struct region *r,
 							     uint32_t worker, uint32_t slot)
 {
-	return &r->endpoint_counters[(uint64_t)worker * r->header->endpoint_slots + slot];
+	return &r->endpoint_counters[(uint64_t)worker * r->shape.endpoint_slots + slot];
 }
 
 static inline struct conn *region_connections(const struct region *r, uint32_t worker)
 {
-	return &r->connections[(uint64_t)worker * r->header->connections_per_worker];
+	return &r->connections[(uint64_t)worker * r->shape.connections_per_worker];
 }
 
 #endif

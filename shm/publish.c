@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shm/publish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shm/claim.h"
+
+void publisher_begin(struct region *region)
+{
+	region->epoch = __atomic_add_fetch(&region->header->writer_epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+static int is_stale(const struct region *region)
+{
+	return region->epoch == 0 ||
+	       region->epoch != __atomic_load_n(&region->header->writer_epoch, __ATOMIC_SEQ_CST);
+}
+
+/* A slot that is neither active nor being read, or POLICY_SLOTS. */
+static unsigned int free_slot(const struct region *region, uint64_t active, int reader_dead)
+{
+	uint64_t taken = 0;
+	unsigned int slot = 0;
+
+	/* After the last store to active: see the top of publish.h. Pairs with adopt(). */
+	if (!reader_dead)
+		taken = __atomic_load_n(&region->header->reading, __ATOMIC_SEQ_CST);
+	if (active)
+		taken |= UINT64_C(1) << active_slot(active);
+	while (slot < POLICY_SLOTS && (taken >> slot & 1))
+		slot++;
+	return slot;
+}
+
+int publish(struct region *region, const struct image_header *image, int reader_dead,
+	    uint64_t *generation)
+{
+	uint64_t active = __atomic_load_n(&region->header->active, __ATOMIC_SEQ_CST);
+	const uint64_t next = active_generation(active) + 1;
+	char why[160];
+	unsigned int slot;
+	int error;
+
+	if (is_stale(region))
+		return -ESTALE;
+	if (image->length > region->shape.slot_bytes)
+		return -EMSGSIZE;
+	error = image_check(image, image->length, why, sizeof(why));
+	if (error)
+		return error;
+	slot = free_slot(region, active, reader_dead);
+	if (slot == POLICY_SLOTS)
+		return -EBUSY;
+	error = claim_names(region, image, next, reader_dead);
+	if (error)
+		return error;
+
+	memcpy(region->slots[slot], image, image->length);
+	image_seal((struct image_header *)region->slots[slot], next);
+	/*
+	 * A writer that was stopped here while another took over fails at the epoch or at the
+	 * exchange; whatever it wrote into a slot since then the checksum refuses.
+	 */
+	if (is_stale(region) ||
+	    !__atomic_compare_exchange_n(&region->header->active, &active, next << 2 | slot, 0,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return -ESTALE;
+	*generation = next;
+	return 0;
+}
+
+enum adoption adoption(const struct region *region, uint64_t generation, char *why, size_t why_size)
+{
+	const struct region_header *header = region->header;
+
+	if (__atomic_load_n(&header->adopted_generation, __ATOMIC_ACQUIRE) >= generation)
+		return ADOPTION_DONE;
+	/*
+	 * Pairs with adopt_nack(). A later refusal may overwrite the text while it is copied:
+	 * the sentence is then a mixture, the verdict is not.
+	 */
+	if (__atomic_load_n(&header->nacked_generation, __ATOMIC_ACQUIRE) != generation)
+		return ADOPTION_PENDING;
+	snprintf(why, why_size, "%.*s", (int)sizeof(header->nack_text) - 1, header->nack_text);
+	return ADOPTION_REFUSED;
+}

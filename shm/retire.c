@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shm/retire.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "shm/publish.h"
+
+/* A registry has at most this many: twice the largest capacity, a power of two. */
+enum { MAX_SLOTS = 2 * MAX_ENDPOINTS };
+_Static_assert((MAX_SLOTS & (MAX_SLOTS - 1)) == 0 && MAX_SLOTS >= 2 * MAX_LISTENERS &&
+		       MAX_SLOTS >= 2 * MAX_CLUSTERS,
+	       "a set holds every slot");
+
+struct registry retire_load(const struct region *region, enum state_kind kind)
+{
+	switch (kind) {
+	case STATE_LISTENER:
+		return registry_load(region->listener_registry, region->shape.listener_slots);
+	case STATE_CLUSTER:
+		return registry_load(region->cluster_registry, region->shape.cluster_slots);
+	default:
+		return registry_load(region->endpoint_registry, region->shape.endpoint_slots);
+	}
+}
+
+/* One worker's counters of a slot. */
+static struct call_counters *calls_of(const struct region *region, enum state_kind kind,
+				      uint32_t worker, uint32_t slot)
+{
+	switch (kind) {
+	case STATE_LISTENER:
+		return &region_listener_counters(region, worker, slot)->calls;
+	case STATE_CLUSTER:
+		return region_cluster_counters(region, worker, slot);
+	default:
+		return region_endpoint_counters(region, worker, slot);
+	}
+}
+
+static uint32_t slot_of(const struct conn *conn, enum state_kind kind)
+{
+	switch (kind) {
+	case STATE_LISTENER:
+		return __atomic_load_n(&conn->listener, __ATOMIC_RELAXED);
+	case STATE_CLUSTER:
+		return __atomic_load_n(&conn->cluster, __ATOMIC_RELAXED);
+	default:
+		return __atomic_load_n(&conn->endpoint, __ATOMIC_RELAXED);
+	}
+}
+
+/* One bit a slot. */
+struct slot_set {
+	uint64_t bits[MAX_SLOTS / 64];
+};
+
+static int is_in(const struct slot_set *set, uint32_t slot)
+{
+	return (int)(set->bits[slot / 64] >> slot % 64 & 1);
+}
+
+/* The slots that connections refer to. */
+static void held_slots(const struct region *region, enum state_kind kind, struct slot_set *held)
+{
+	const uint64_t count =
+		(uint64_t)region->shape.workers * region->shape.connections_per_worker;
+
+	memset(held, 0, sizeof(*held));
+	for (uint64_t i = 0; i < count; i++) {
+		const struct conn *conn = &region->connections[i];
+		uint32_t slot;
+
+		/* Pairs with the release of the worker that made the entry. */
+		if (__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE) == CONN_FREE)
+			continue;
+		slot = slot_of(conn, kind);
+		if (slot < MAX_SLOTS)
+			held->bits[slot / 64] |= UINT64_C(1) << slot % 64;
+	}
+}
+
+static void clear_counters(const struct region *region, enum state_kind kind, uint32_t slot)
+{
+	const size_t bytes = kind == STATE_LISTENER ? sizeof(struct listener_counters)
+						    : sizeof(struct call_counters);
+
+	for (uint32_t w = 0; w < region->shape.workers; w++) {
+		uint64_t *words = (uint64_t *)calls_of(region, kind, w, slot);
+
+		for (size_t i = 0; i < bytes / sizeof(*words); i++)
+			__atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
+	}
+}
+
+static int is_running(const struct worker_block *worker)
+{
+	uint32_t state = __atomic_load_n(&worker->state, __ATOMIC_ACQUIRE);
+
+	/* A parked worker holds no policy and loads the newest on waking. */
+	return state != WORKER_STOPPED && state != WORKER_PARKED;
+}
+
+/* No worker decides, or will, by a generation below this one. */
+static uint64_t oldest_in_use(const struct region *region, int reader_dead)
+{
+	const struct region_header *header = region->header;
+	uint64_t active = __atomic_load_n(&header->active, __ATOMIC_SEQ_CST);
+	uint64_t oldest = active_generation(active);
+	uint64_t other = __atomic_load_n(&header->adopted_generation, __ATOMIC_ACQUIRE);
+
+	if (reader_dead)
+		return oldest;
+	oldest = other < oldest ? other : oldest;
+	for (uint32_t w = 0; w < region->shape.workers; w++) {
+		const struct worker_block *worker = &region->workers[w];
+
+		if (!is_running(worker))
+			continue;
+		other = __atomic_load_n(&worker->applied_generation, __ATOMIC_ACQUIRE);
+		oldest = other < oldest ? other : oldest;
+	}
+	return oldest;
+}
+
+static uint64_t oldest_heartbeat_ns(const struct region *region, int reader_dead)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (uint32_t w = 0; w < region->shape.workers && !reader_dead; w++) {
+		const struct worker_block *worker = &region->workers[w];
+		uint64_t beat = __atomic_load_n(&worker->heartbeat_ns, __ATOMIC_ACQUIRE);
+
+		if (is_running(worker) && beat < oldest)
+			oldest = beat;
+	}
+	return oldest;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void retire_unnamed(const struct region *region, enum state_kind kind, struct registry *registry,
+		    uint64_t generation, int reader_dead)
+{
+	const uint64_t unused_below = oldest_in_use(region, reader_dead);
+	const uint64_t beat_ns = oldest_heartbeat_ns(region, reader_dead);
+	const uint64_t removal_ns = now_ns();
+	struct slot_set held;
+
+	held_slots(region, kind, &held);
+	for (uint32_t slot = 0; slot < registry->slots; slot++) {
+		const struct registry_entry *entry = &registry->entries[slot];
+
+		if (entry->key > REGISTRY_REMOVED && entry->generation < generation &&
+		    entry->generation < unused_below && !is_in(&held, slot))
+			registry_remove(registry, slot, removal_ns);
+		if (entry->key == REGISTRY_REMOVED && entry->generation != 0 &&
+		    entry->generation < beat_ns) {
+			clear_counters(region, kind, slot);
+			registry_recycle(registry, slot);
+		}
+	}
+}
+
+uint32_t retire_pending(const struct registry *registry)
+{
+	uint32_t pending = 0;
+
+	for (uint32_t slot = 0; slot < registry->slots; slot++) {
+		const struct registry_entry *entry = &registry->entries[slot];
+
+		pending += entry->key == REGISTRY_REMOVED && entry->generation != 0;
+	}
+	return pending;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The golden layout of everything that two programs share. A field that moves, grows or
+ * disappears is a new REGION_ABI (golden_region.inc) or IMAGE_ABI (golden_image.inc): raise it,
+ * then bring the rows and the number below up to date. The test prints the rows that differ.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "shm/image.h"
+#include "shm/publish.h"
+#include "tests/unit/shm/suite.h"
+
+enum { GOLDEN_REGION_ABI = 1, GOLDEN_IMAGE_ABI = 1 };
+
+struct row {
+	const char *name;
+	const char *field; /* NULL: the struct itself */
+	size_t off, bytes;
+	size_t golden_off, golden_bytes;
+};
+#define S(name, bytes)                                        \
+	{                                                     \
+#name, NULL, 0, sizeof(struct name), 0, bytes \
+	}
+#define F(name, field, off, bytes)                                                              \
+	{                                                                                       \
+#name, #field, offsetof(struct name, field), sizeof(((struct name *)0)->field), \
+			off, bytes                                                              \
+	}
+
+static const struct row region_rows[] = {
+#include "tests/unit/shm/golden_region.inc"
+};
+static const struct row image_rows[] = {
+#include "tests/unit/shm/golden_image.inc"
+};
+
+static void compare(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct row *r = &rows[i];
+
+		if (r->off == r->golden_off && r->bytes == r->golden_bytes)
+			continue;
+		if (r->field)
+			printf("now F(%s, %s, %zu, %zu),\n", r->name, r->field, r->off, r->bytes);
+		else
+			printf("now S(%s, %zu),\n", r->name, r->bytes);
+		CU_FAIL("the layout changed: raise the ABI");
+	}
+	CU_PASS("the layout is the golden one");
+}
+
+static void the_region_is_that_of_its_abi(void)
+{
+	CU_ASSERT_EQUAL(REGION_ABI, GOLDEN_REGION_ABI);
+	compare(region_rows, sizeof(region_rows) / sizeof(region_rows[0]));
+}
+
+static void the_image_is_that_of_its_abi(void)
+{
+	CU_ASSERT_EQUAL(IMAGE_ABI, GOLDEN_IMAGE_ABI);
+	compare(image_rows, sizeof(image_rows) / sizeof(image_rows[0]));
+}
+
+/* Numbers that stand in shared memory. */
+static void enumerators_keep_their_values(void)
+{
+	static const struct {
+		uint64_t value, golden;
+	} rows[] = {
+		{REGION_MAGIC, 0x4745524e44464f46},
+		{IMAGE_MAGIC, 0x504e4446},
+		{SECTION_SLOTS, 1},
+		{SECTION_REGISTRY_LISTENERS, 2},
+		{SECTION_REGISTRY_CLUSTERS, 3},
+		{SECTION_REGISTRY_ENDPOINTS, 4},
+		{SECTION_WORKERS, 5},
+		{SECTION_INTERFACE_COUNTERS, 6},
+		{SECTION_LISTENER_COUNTERS, 7},
+		{SECTION_CLUSTER_COUNTERS, 8},
+		{SECTION_ENDPOINT_COUNTERS, 9},
+		{SECTION_PORTS, 10},
+		{SECTION_CONNECTIONS, 11},
+		{WORKER_STOPPED, 0},
+		{WORKER_RUNNING, 1},
+		{WORKER_PARKED, 2},
+		{NACK_NONE, 0},
+		{NACK_IMAGE, 1},
+		{NACK_RESTART, 2},
+		{NACK_REGISTRY, 3},
+		{NACK_RESOURCES, 4},
+		{CONN_FREE, 0},
+		{CONN_SYN_SENT, 1},
+		{CONN_SYN_RCVD, 2},
+		{CONN_ESTABLISHED, 3},
+		{CONN_CLOSING, 4},
+		{CONN_RESTING, 5},
+		{FAMILY_V4, 4},
+		{FAMILY_V6, 6},
+		{PROTO_TCP, 6},
+		{PROTO_UDP, 17},
+		{DEVICE_AF_XDP, 1},
+		{DEVICE_PCI, 2},
+		{DEVICE_VDEV, 3},
+		{IDLE_ADAPTIVE, 0},
+		{IDLE_POLL, 1},
+		{HUGEPAGES_AUTO, 0},
+		{HUGEPAGES_NEVER, 1},
+		{HUGEPAGES_ALWAYS, 2},
+		{LB_ROUND_ROBIN, 0},
+		{LB_MAGLEV, 1},
+		{HASH_ON_SOURCE_IP, 1},
+		{HASH_ON_SOURCE_PORT, 2},
+		{REASON_SLOTS, 64},
+		{POLICY_SLOTS, 3},
+		{MAX_INTERFACES, 16},
+		{NAME_BYTES, 64},
+		{OWNER_BUCKETS, 64},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		CU_ASSERT_EQUAL(rows[i].value, rows[i].golden);
+}
+
+/* A word of one writer shares no cache line with a word of another. */
+static void writers_have_lines_of_their_own(void)
+{
+#define LINE(field) (offsetof(struct region_header, field) / 64)
+	CU_ASSERT(LINE(pad0[6]) < LINE(active));
+	CU_ASSERT(LINE(pad1[3]) < LINE(reading));
+	CU_ASSERT(LINE(nack_text[191]) < LINE(sections));
+#undef LINE
+	CU_ASSERT_EQUAL(sizeof(struct worker_block) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct interface_counters) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct listener_counters) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct call_counters) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct conn) % 64, 0);
+}
+
+static const struct test tests[] = {
+	TEST(the_region_is_that_of_its_abi),
+	TEST(the_image_is_that_of_its_abi),
+	TEST(enumerators_keep_their_values),
+	TEST(writers_have_lines_of_their_own),
+};
+
+int main(void)
+{
+	return suite_run("layout", tests, sizeof(tests) / sizeof(tests[0]));
+}

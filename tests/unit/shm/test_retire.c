@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names that leave the policy make room, but only once nobody writes their counters. */
+#include "shm/publish.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "shm/names.h"
+#include "shm/registry.h"
+#include "tests/unit/shm/sample_image.h"
+#include "tests/unit/shm/suite.h"
+
+static struct region region;
+static char why[160];
+
+/* The sample with its endpoints on other ports: six names, all of them new. */
+static int publish_ports(uint16_t step, int reader_dead)
+{
+	static const char *const cluster[SAMPLE_ENDPOINTS] = {"orders",   "orders", "payments",
+							      "payments", "dns6",   "dns6"};
+	struct sample *s = sample_make(SAMPLE_MAGLEV, 1);
+	char *strings = (char *)s + s->header.strings.off;
+	char name[ENDPOINT_NAME_BYTES];
+	uint64_t generation;
+	int error;
+
+	for (uint32_t i = 0; i < SAMPLE_ENDPOINTS; i++) {
+		struct image_endpoint *e = &s->endpoints[i];
+		uint32_t port = i < 2 || i > 3 ? 10u + step : 100u + 2u * step + i;
+
+		/* As many digits as before, so that the strings stay where they are. */
+		e->port = htons((uint16_t)port);
+		endpoint_name(&e->ip, e->family, e->port, name);
+		if (strlen(name) != strlen(&strings[e->name]))
+			abort();
+		strcpy(&strings[e->name], name);
+		e->key = endpoint_key(cluster[i], name);
+	}
+	image_seal(&s->header, 0);
+	error = publish(&region, &s->header, reader_dead, &generation);
+	if (error == -EINVAL && image_check(s, s->header.length, why, sizeof(why)))
+		printf("%s\n", why);
+	free(s);
+	return error;
+}
+
+static uint32_t slot_of(uint16_t step)
+{
+	char name[ENDPOINT_NAME_BYTES];
+
+	snprintf(name, sizeof(name), "10.2.0.11:%u", 10 + step);
+	return registry_find(region.endpoint_registry, region.shape.endpoint_slots,
+			     endpoint_key("orders", name));
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Every worker runs by @generation and has begun a loop just now. */
+static void workers_apply(uint64_t generation)
+{
+	adopt_ack(&region, generation);
+	for (uint32_t w = 0; w < region.shape.workers; w++) {
+		region.workers[w].state = WORKER_RUNNING;
+		region.workers[w].applied_generation = generation;
+		region.workers[w].heartbeat_ns = now_ns() + 1;
+	}
+}
+
+/* 16 slots, so 8 names at most: six fit, twelve do not. */
+static void start(void)
+{
+	small_region(&region, "retire");
+	publisher_begin(&region);
+	CU_ASSERT_EQUAL_FATAL(publish_ports(0, 0), 0);
+	workers_apply(1);
+}
+
+static void names_of_the_active_policy_stay(void)
+{
+	start();
+	CU_ASSERT_EQUAL(publish_ports(1, 0), -ENOSPC);
+	CU_ASSERT_NOT_EQUAL(slot_of(0), REGISTRY_NONE);
+	CU_ASSERT_EQUAL(active_generation(region.header->active), 1);
+	region_close(&region);
+}
+
+/* An image whose endpoints are all gone, published as generation 2. */
+static void publish_without_endpoints(void)
+{
+	struct sample *s = sample_make(SAMPLE_MAGLEV, 1);
+	uint64_t generation;
+
+	for (uint32_t i = 0; i < SAMPLE_CLUSTERS; i++) {
+		s->clusters[i].first_endpoint = 0;
+		s->clusters[i].endpoint_count = 0;
+		s->clusters[i].table_first = 0;
+		s->clusters[i].table_count = 0;
+	}
+	/* Cut the endpoints and tables out. */
+	memmove(s->endpoints, (uint8_t *)s + s->header.strings.off, SAMPLE_STRING_BYTES);
+	s->header.endpoints.count = 0;
+	s->header.tables = (struct image_span){s->header.endpoints.off, 0};
+	s->header.strings.off = s->header.endpoints.off;
+	s->header.length = s->header.strings.off + SAMPLE_STRING_BYTES;
+	image_seal(&s->header, 0);
+	CU_ASSERT_EQUAL_FATAL(publish(&region, &s->header, 0, &generation), 0);
+	free(s);
+}
+
+static void names_that_left_make_room_after_a_loop_of_every_worker(void)
+{
+	uint32_t old;
+
+	start();
+	old = slot_of(0);
+	publish_without_endpoints();
+	CU_ASSERT_EQUAL(slot_of(0), old);
+	CU_ASSERT_EQUAL(publish_ports(1, 0), -ENOSPC); /* still decided by */
+	workers_apply(2);
+	CU_ASSERT_EQUAL(publish_ports(1, 0), -EBUSY); /* removed, not yet quiet */
+	CU_ASSERT_EQUAL(slot_of(0), REGISTRY_NONE);
+	CU_ASSERT_EQUAL(publish_ports(1, 0), -EBUSY);
+	workers_apply(2);
+	region.workers[1].heartbeat_ns = 1; /* the other worker is in that loop still */
+	CU_ASSERT_EQUAL(publish_ports(1, 0), -EBUSY);
+	workers_apply(2);
+	CU_ASSERT_EQUAL(publish_ports(1, 0), 0);
+	CU_ASSERT_NOT_EQUAL(slot_of(1), REGISTRY_NONE);
+	region_close(&region);
+}
+
+/* A resting connection is closed by the counters, and may still count a late packet. */
+static void a_name_that_a_connection_refers_to_stays(void)
+{
+	struct conn *conn;
+	uint32_t slot;
+
+	start();
+	slot = slot_of(0);
+	conn = &region_connections(&region, 1)[region.shape.connections_per_worker - 1];
+	conn->endpoint = (uint16_t)slot;
+	conn->state = CONN_RESTING;
+	publish_without_endpoints();
+	for (unsigned int i = 0; i < 3; i++) {
+		workers_apply(2);
+		(void)publish_ports(1, 0);
+	}
+	CU_ASSERT_EQUAL(slot_of(0), slot);
+	conn->state = CONN_FREE;
+	CU_ASSERT_EQUAL(publish_ports(2, 0), -EBUSY);
+	CU_ASSERT_EQUAL(slot_of(0), REGISTRY_NONE);
+	region_close(&region);
+}
+
+static void a_name_that_comes_back_in_time_keeps_its_counters(void)
+{
+	uint32_t slot;
+
+	start();
+	slot = slot_of(0);
+	region_endpoint_counters(&region, 0, slot)->started = 42;
+	publish_without_endpoints();
+	workers_apply(2);
+	CU_ASSERT_EQUAL(publish_ports(0, 0), 0);
+	CU_ASSERT_EQUAL(slot_of(0), slot);
+	CU_ASSERT_EQUAL(region_endpoint_counters(&region, 0, slot)->started, 42);
+	region_close(&region);
+}
+
+static void a_new_name_starts_with_zero_counters(void)
+{
+	start();
+	for (uint32_t slot = 0; slot < region.shape.endpoint_slots; slot++) {
+		struct call_counters *calls = region_endpoint_counters(&region, 1, slot);
+
+		if (registry_key(&region.endpoint_registry[slot]) != REGISTRY_FREE)
+			calls->opened = calls->closed = calls->to_client_bytes = 7;
+	}
+	publish_without_endpoints();
+	CU_ASSERT_EQUAL(publish_ports(1, 1), 0); /* nobody runs: at once */
+	for (uint32_t slot = 0; slot < region.shape.endpoint_slots; slot++)
+		CU_ASSERT_EQUAL(region_endpoint_counters(&region, 1, slot)->to_client_bytes, 0);
+	region_close(&region);
+}
+
+static void parked_and_stopped_workers_hold_nothing_back(void)
+{
+	start();
+	publish_without_endpoints();
+	workers_apply(2);
+	region.workers[0].state = WORKER_PARKED;
+	region.workers[1].state = WORKER_STOPPED;
+	region.workers[0].applied_generation = region.workers[1].applied_generation = 1;
+	region.workers[0].heartbeat_ns = region.workers[1].heartbeat_ns = 1;
+	CU_ASSERT_EQUAL(publish_ports(1, 0), 0);
+	region_close(&region);
+}
+
+/* Every reload replaces every endpoint, a thousand times over. */
+static void endless_turnover_never_fills_the_registry(void)
+{
+	uint64_t generation = 1;
+
+	start();
+	for (uint16_t i = 1; i < 1000; i++) {
+		uint64_t empty;
+
+		publish_without_endpoints();
+		empty = ++generation;
+		workers_apply(empty);
+		(void)publish_ports(i % 80, 0);
+		workers_apply(empty);
+		if (active_generation(region.header->active) == empty)
+			CU_ASSERT_EQUAL_FATAL(publish_ports(i % 80, 0), 0);
+		generation = active_generation(region.header->active);
+		workers_apply(generation);
+	}
+	region_close(&region);
+}
+
+static void two_names_with_one_key_are_told_apart(void)
+{
+	uint32_t slot;
+
+	start();
+	slot = slot_of(0);
+	strcpy(region.endpoint_registry[slot].name, "another");
+	CU_ASSERT_EQUAL(publish_ports(0, 0), -EEXIST);
+	region_close(&region);
+}
+
+static const struct test tests[] = {
+	TEST(names_of_the_active_policy_stay),
+	TEST(names_that_left_make_room_after_a_loop_of_every_worker),
+	TEST(a_name_that_a_connection_refers_to_stays),
+	TEST(a_name_that_comes_back_in_time_keeps_its_counters),
+	TEST(a_new_name_starts_with_zero_counters),
+	TEST(parked_and_stopped_workers_hold_nothing_back),
+	TEST(endless_turnover_never_fills_the_registry),
+	TEST(two_names_with_one_key_are_told_apart),
+};
+
+int main(void)
+{
+	return suite_run("retire", tests, sizeof(tests) / sizeof(tests[0]));
+}
