@@ -39,8 +39,8 @@ struct image_header *config_compile_file(const char *path, struct diagnostics *d
 void config_print_needs(const struct image_header *image, FILE *out);
 
 /* Generated from the schema table. */
-void config_print_reference(FILE *out);	  /* docs/policy.md */
-void config_print_sample(FILE *out);	  /* a complete commented policy */
+void config_print_reference(FILE *out);   /* docs/policy.md */
+void config_print_sample(FILE *out);      /* a complete commented policy */
 void config_print_json_schema(FILE *out); /* for editors */
 
 #endif
