@@ -3,7 +3,9 @@
  * Frames that Fender originates. Each function writes an Ethernet header with the
  * ethertype and zero MACs (the sender fills them in and adds the VLAN tag), the
  * complete packet behind it, and returns the frame's length; 0 when out is too small.
- * BUILD_MAX_BYTES always suffices.
+ * BUILD_MAX_BYTES always suffices, but for the echo reply: as long as its request.
+ * The neighbour messages carry both MACs, which follow from their arguments. Short
+ * frames are not padded to 60 bytes: the interface does that.
  */
 #ifndef FENDER_DATAPLANE_PKT_BUILD_H
 #define FENDER_DATAPLANE_PKT_BUILD_H
@@ -23,13 +25,19 @@ uint16_t build_rst_answer(uint8_t *out, size_t size, const struct packet *p);
 /* RST with an explicit sequence number from Fender's SNAT address to the endpoint of @c. */
 uint16_t build_rst_to_endpoint(uint8_t *out, size_t size, const struct conn *c, uint32_t seq);
 
-/* RST to the client of @c, from the listener's address, acknowledging its SYN (refusal). */
+/*
+ * RST to the client of @c, from the listener's address, at what the client expects next: sequence
+ * number c->fwd_ack (0 before a SYN-ACK), acknowledging c->rev_ack (its SYN, before one).
+ */
 uint16_t build_rst_to_client(uint8_t *out, size_t size, const struct conn *c);
 
 /* The stored SYN of @c, translated: SNAT -> endpoint. */
 uint16_t build_stored_syn(uint8_t *out, size_t size, const struct conn *c);
 
-/* ICMP echo reply to @p (PACKET_ECHO), TTL 64. */
+/*
+ * ICMP echo reply to @p (PACKET_ECHO), TTL 64, from p->key.dst; needs p->ip_bytes + 14 bytes.
+ * Returns 0 for a request to a group.
+ */
 uint16_t build_echo_reply(uint8_t *out, size_t size, const struct packet *p);
 
 enum icmp_error {
@@ -42,8 +50,9 @@ enum icmp_error {
 
 /*
  * ICMP error about @p sent from our address @from (family of p) to p's source, quoting as much as
- * fits 576 bytes (IPv6: 1,280). @mtu only for ICMP_ERROR_TOO_BIG. Returns 0 where RFC 1122
- * 3.2.2 / RFC 4443 2.4 forbid an error (about ICMP errors, to multicast or unspecified sources).
+ * fits 576 bytes (IPv6: 1,280). @mtu only for ICMP_ERROR_TOO_BIG. Before @p is rewritten. Returns
+ * 0 where RFC 1122 3.2.2 / RFC 4443 2.4 forbid an error: about ICMP errors, ARP and ND, about what
+ * was sent to a group of hosts or stations (bad sources packet_parse() has refused).
  */
 uint16_t build_icmp_error(uint8_t *out, size_t size, const struct packet *p, enum icmp_error error,
 			  uint16_t mtu, const uint8_t from[16]);
@@ -56,7 +65,10 @@ uint16_t build_icmp_error(uint8_t *out, size_t size, const struct packet *p, enu
 uint16_t build_solicit(uint8_t *out, size_t size, const uint8_t my_mac[6], const uint8_t my_ip[16],
 		       const uint8_t target[16], const uint8_t *to_mac);
 
-/* Answer to an ARP request or neighbour solicitation @p for our address p->key.dst. */
+/*
+ * Answer to an ARP request or neighbour solicitation @p for our address p->key.dst; 0 for anything
+ * else. To the asker's MAC; to all nodes when the asker has no address yet.
+ */
 uint16_t build_advertise_answer(uint8_t *out, size_t size, const struct packet *p,
 				const uint8_t my_mac[6]);
 
@@ -66,13 +78,15 @@ uint16_t build_advertise(uint8_t *out, size_t size, const uint8_t my_mac[6],
 
 /* What an ARP or ND packet says. */
 struct neighbour_message {
-	uint8_t sender_ip[16]; /* v4-mapped for ARP; unspecified for a DAD probe */
+	/* whose MAC it is: v4-mapped for ARP, the target of an advertisement; unspecified (all
+	 * zero) for a probe of an address not yet in use */
+	uint8_t sender_ip[16];
 	uint8_t sender_mac[6];
 	uint8_t target_ip[16];
 	uint8_t is_request; /* ARP request or solicitation: wants an answer */
 	uint8_t has_mac;    /* ND without link-layer option: 0 */
-	uint8_t override;   /* an advertisement that may replace a known address */
-	uint8_t solicited;  /* answer to our question */
+	uint8_t override;   /* may replace a known MAC: all but advertisements that say no */
+	uint8_t solicited;  /* answer to a question; not an announcement by ARP reply */
 };
 
 /* Read a parsed PACKET_ARP or PACKET_ND. Return 0, -1 when the options are malformed. */
