@@ -17,22 +17,31 @@ struct snat_ports;
  * snat_ports_create() - all ports low..high whose bucket belongs to a worker
  * @low, @high: host order, inclusive
  * @owners: OWNER_BUCKETS bytes: worker of each bucket
+ * @seed: of the random order in which they are dealt first
+ * Takes 6 bytes a port of ours. Port 0 is never dealt. At start only.
  * Return: NULL without memory. A range without a port of ours is legal (every deal fails).
  */
 struct snat_ports *snat_ports_create(uint16_t low, uint16_t high, const uint8_t *owners,
 				     uint8_t worker, uint64_t seed);
 void snat_ports_destroy(struct snat_ports *s);
 
+enum { SNAT_SHARE_TRIES = 16 };
+
 /**
- * snat_ports_deal() - choose a port
+ * snat_ports_deal() - choose a port, one use of it
+ *
+ * O(1) while ports are free; the least recently used is dealt. Then a cursor walks over the
+ * ports in use, from call to call.
  * @taken: asks the connection table whether (port, endpoint) is in use; may be called up to
  *         SNAT_SHARE_TRIES times when ports must be shared, never for a free one
  * Return: port in host order, 0 when none.
  */
-enum { SNAT_SHARE_TRIES = 16 };
 uint16_t snat_ports_deal(struct snat_ports *s, int (*taken)(void *ctx, uint16_t port), void *ctx);
 
-/* Take a certain port (rebuilding after a restart). Return 0, -1 when it is not ours. */
+/*
+ * Take a certain port, free or in use (rebuilding after a restart). O(1). Return 0, or -1 when it
+ * is not ours or has as many uses as can be counted.
+ */
 int snat_ports_take(struct snat_ports *s, uint16_t port);
 
 /* Give one use back; the last use puts the port at the FIFO's tail. */

@@ -5,9 +5,10 @@
  * wheel. One thread, its owner. No allocation after start.
  *
  * Index: buckets of one cache line with eight 16-bit signatures and entry numbers;
- * a full bucket continues in an overflow bucket. Both keys of a connection are in
- * it; the number's lowest bit is the direction. Keys are hashed with the region's
- * random seed (XXH3), so that a stranger cannot aim at one bucket.
+ * a full bucket continues in an overflow bucket. At most half of the places are used
+ * (35 to 70 bytes an entry). Both keys of a connection are in it; the number's lowest
+ * bit is the direction. Keys are hashed with the region's random seed (XXH3), so that
+ * a stranger cannot aim at one bucket.
  */
 #ifndef FENDER_DATAPLANE_CONN_TABLE_H
 #define FENDER_DATAPLANE_CONN_TABLE_H
@@ -62,7 +63,7 @@ void conn_lookup_bulk(const struct conn_table *t, const struct flow_key *const *
 /* One key. For rare paths. */
 uint32_t conn_lookup(const struct conn_table *t, const struct flow_key *key);
 
-/* Take a free entry (zeroed but for its links), or NULL when none is free. Not yet in the index. */
+/* Take a free entry, zeroed (so its state is CONN_FREE), or NULL. Not yet in the index. */
 struct conn *conn_alloc(struct conn_table *t);
 
 /**
@@ -76,19 +77,30 @@ int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state);
 /* Take both keys out of the index (if inserted), all lists off, and free the entry. */
 void conn_release(struct conn_table *t, struct conn *c);
 
-/* Start resting: on the tail of the resting list until deadline_ns (constant rest: ordered). */
+/*
+ * Start resting: from whatever list to the tail of the resting list until @deadline_ns. The rest
+ * is the same for all, so the list is ordered. The state is the caller's to set.
+ */
 void conn_rest(struct conn_table *t, struct conn *c, uint64_t deadline_ns);
 
 /* The longest-resting entry, or NULL. */
 struct conn *conn_oldest_resting(const struct conn_table *t);
 
-/* (Re)schedule by c->deadline_ns: needed when it moves to earlier; later ones are lazy. */
+/*
+ * (Re)schedule by c->deadline_ns: needed when it moves to earlier; later ones are lazy. Costs
+ * nothing when the entry waits in a slot that is early enough already.
+ */
 void conn_schedule(struct conn_table *t, struct conn *c);
 
-/*
- * Up to @max entries whose deadline has passed (they are off the wheel: the caller schedules,
- * rests or releases each). Entries whose deadline moved are put back by themselves and count
- * towards the bound on work. Return: number of entries in @expired.
+/**
+ * conn_expire() - entries whose deadline has passed, resting ones first
+ * @expired: room for @max (at least 2) pointers. They are on no list: the caller schedules, rests
+ *           or releases each
+ *
+ * Looks at no more than @max entries. Those whose deadline has moved are put back by themselves
+ * and count as looked at, so fewer than @max, even none, does not mean that nothing is left:
+ * conn_next_ns() tells. Never early, at most WHEEL_TICK_NS late (resting: not at all).
+ * Return: number of entries in @expired.
  */
 uint32_t conn_expire(struct conn_table *t, uint64_t now_ns, struct conn **expired, uint32_t max);
 

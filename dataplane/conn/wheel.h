@@ -4,6 +4,10 @@
  * itself; when its slot comes round and the deadline has moved, it is put back. The
  * horizon is slots x tick; later deadlines wait in the farthest slot. Lists are linked
  * through the entries (next, prev, list), so that leaving is O(1).
+ *
+ * A slot fires when its tick has passed: never before a deadline, at most one tick
+ * after it. A clock that stands still fires nothing; one that steps back fires nothing
+ * until it has caught up; after a jump every slot is visited at most twice.
  */
 #ifndef FENDER_DATAPLANE_CONN_WHEEL_H
 #define FENDER_DATAPLANE_CONN_WHEEL_H
@@ -13,11 +17,49 @@
 #include "shm/conn.h"
 
 enum { WHEEL_TICK_SHIFT = 22, WHEEL_SLOTS = 8192 }; /* 4.19 ms, horizon 34 s */
+#define WHEEL_TICK_NS (1ull << WHEEL_TICK_SHIFT)
+
+/* The list that an entry is on (conn.list). Zero, as in fresh memory, is none. */
+enum conn_list {
+	CONN_LIST_NONE = 0,
+	CONN_LIST_FREE,
+	CONN_LIST_RESTING,
+	CONN_LIST_WHEEL, /* + slot number */
+};
 
 struct wheel {
-	uint64_t tick;			     /* all slots before this one have fired */
-	uint32_t heads[WHEEL_SLOTS];	     /* CONN_NONE: empty */
+	uint64_t tick;                       /* all slots before this one have fired */
+	uint32_t heads[WHEEL_SLOTS];         /* CONN_NONE: empty */
 	uint64_t occupied[WHEEL_SLOTS / 64]; /* bit: slot has entries */
 };
+
+/* Empty; ticks before @now_ns have fired. */
+void wheel_init(struct wheel *w, uint64_t now_ns);
+
+/*
+ * Put entry @number, on no list, where its deadline_ns says. Deadlines that have passed go to
+ * the next slot to fire. O(1).
+ */
+void wheel_insert(struct wheel *w, struct conn *entries, uint32_t number);
+
+/* Take an entry off its slot. O(1). */
+void wheel_remove(struct wheel *w, struct conn *entries, uint32_t number);
+
+/* Whether the entry's slot, if it has one, fires no later than its deadline asks. */
+int wheel_is_early_enough(const struct wheel *w, const struct conn *c);
+
+/**
+ * wheel_expire() - entries whose deadline has passed, taken off the wheel
+ * @expired: room for @max pointers
+ *
+ * Looks at no more than @max entries, expired or put back, and at each word of the bitmap a
+ * bounded number of times, however far the clock has moved: what is left waits for the next
+ * call, and wheel_next_ns() says so. Return: number of entries in @expired.
+ */
+uint32_t wheel_expire(struct wheel *w, struct conn *entries, uint64_t now_ns, struct conn **expired,
+		      uint32_t max);
+
+/* When the next occupied slot fires, UINT64_MAX when all are empty. O(words of the bitmap). */
+uint64_t wheel_next_ns(const struct wheel *w);
 
 #endif

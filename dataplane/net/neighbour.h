@@ -2,11 +2,20 @@
 /*
  * Next hops and their MAC addresses, shared by all workers of the process. One 64-bit
  * word an entry holds {mac:48, generation:8, state:8} and changes by single atomic
- * stores, so any worker may learn and any may read. An entry is found by hash of
+ * swaps, so any worker may learn and any may read. An entry is found by hash of
  * (interface, address) when a connection is made; packets then use its number and
  * check the generation, which changes when the entry is reused for another address.
  *
- * Pure: time comes in, questions to ask go out as return values.
+ * Pure: time comes in, questions to ask go out as return values. No call blocks; each looks
+ * at no more than NEIGHBOUR_CANDIDATES entries.
+ *
+ * Who is recycled when no candidate is free: first, oldest before younger, those that never
+ * answered and those no packet of ours has used (their owners asked us); then those unused for
+ * NEIGHBOUR_RECENT_NS. Static entries and those in recent use never are, so a flood of
+ * invented addresses displaces only itself.
+ *
+ * XXX: a generation has 8 bits. A connection that was idle while its entry was reused
+ * exactly n x 256 times sends to the wrong MAC of the same interface.
  */
 #ifndef FENDER_DATAPLANE_NET_NEIGHBOUR_H
 #define FENDER_DATAPLANE_NET_NEIGHBOUR_H
@@ -14,6 +23,13 @@
 #include <stdint.h>
 
 enum { NEIGHBOUR_ENTRIES = 4096, NEIGHBOUR_NONE = 0xffff };
+enum { NEIGHBOUR_CANDIDATES = 16 }; /* places an address may be at */
+enum { NEIGHBOUR_QUESTIONS = 3 };
+
+#define NEIGHBOUR_RETRY_NS     1000000000ull  /* between two questions */
+#define NEIGHBOUR_FAILED_NS    5000000000ull  /* pause after the last one */
+#define NEIGHBOUR_REACHABLE_NS 30000000000ull /* a confirmation is good for */
+#define NEIGHBOUR_RECENT_NS    60000000000ull
 
 enum neighbour_state {
 	NEIGHBOUR_FREE = 0,
@@ -28,17 +44,22 @@ struct neighbour_table;
 
 /* Where and how to send: the answer of neighbour_resolve(). */
 struct neighbour_view {
-	uint8_t mac[6];
+	uint8_t mac[6]; /* set when the answer is 0 */
 	uint8_t state;
 	uint8_t generation;
-	uint8_t ask; /* the caller is the one to send a question now: 1 everybody, 2 unicast probe
-		      */
+	/* The caller is the one to send a question now: 1 everybody, 2 unicast probe, else 0. */
+	uint8_t ask;
 };
 
-struct neighbour_table *neighbour_table_create(void);
+/**
+ * neighbour_table_create() - an empty table (256 KiB, touched as it fills)
+ * @seed: random, so that a stranger cannot aim at one set
+ * Return: NULL without memory.
+ */
+struct neighbour_table *neighbour_table_create(uint64_t seed);
 void neighbour_table_destroy(struct neighbour_table *t);
 
-/* Static entry. Return 0 or -ENOSPC. */
+/* Static entry; a second call for the same address changes its MAC. Return 0 or -ENOSPC. */
 int neighbour_set_static(struct neighbour_table *t, uint8_t interface, const uint8_t ip[16],
 			 const uint8_t mac[6]);
 
@@ -50,18 +71,25 @@ int neighbour_set_static(struct neighbour_table *t, uint8_t interface, const uin
 uint16_t neighbour_find(struct neighbour_table *t, uint8_t interface, const uint8_t ip[16],
 			uint64_t now_ns, uint8_t *generation);
 
-/*
- * Read an entry for sending. view->ask is set for at most one caller per retry interval
- * (1 s; at most 3 questions, then FAILED for 5 s; STALE after 30 s without confirmation).
+/**
+ * neighbour_resolve() - read an entry for sending
+ *
+ * view->ask is set for at most one caller per NEIGHBOUR_RETRY_NS. INCOMPLETE: after
+ * NEIGHBOUR_QUESTIONS questions without an answer FAILED, for NEIGHBOUR_FAILED_NS, then asked
+ * again. REACHABLE becomes STALE NEIGHBOUR_REACHABLE_NS after its last confirmation; STALE is
+ * probed when used and becomes INCOMPLETE when as many probes got no answer.
+ *
  * Return: 0 with a usable MAC; -EAGAIN still resolving; -EHOSTUNREACH failed; -ESTALE the
- * generation differs: find it again.
+ * generation differs: find it again. Any thread.
  */
 int neighbour_resolve(struct neighbour_table *t, uint16_t number, uint8_t generation,
 		      uint64_t now_ns, struct neighbour_view *view);
 
 /*
  * Learn from an ARP or ND message. Creates no entry, except when @create (we were asked by it,
- * so we shall answer). @override and @solicited as RFC 4861 7.2.5; ARP passes 1, 1 for replies.
+ * so we shall answer). @override and @solicited as RFC 4861 7.2.5; ARP replies pass 1, 1,
+ * questions of others 1, 0. A multicast or zero MAC is ignored, and who has
+ * no address yet (a probe, all zero). Any thread.
  */
 void neighbour_learn(struct neighbour_table *t, uint8_t interface, const uint8_t ip[16],
 		     const uint8_t mac[6], int create, int override, int solicited,

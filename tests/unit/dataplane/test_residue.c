@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/conn/residue.h"
+
+#include "shm/region.h"
+
+#include <CUnit/Basic.h>
+#include <string.h>
+
+enum { WORKERS = 2, SLOTS = 4 };
+
+static struct worker_block workers[WORKERS];
+static struct interface_counters interfaces[WORKERS * MAX_INTERFACES];
+static struct listener_counters listeners[WORKERS * SLOTS];
+static struct call_counters clusters[WORKERS * SLOTS], endpoints[WORKERS * SLOTS];
+
+static const struct region region = {
+	.shape = {.workers = WORKERS,
+		  .listener_slots = SLOTS,
+		  .cluster_slots = SLOTS,
+		  .endpoint_slots = SLOTS},
+	.workers = workers,
+	.interface_counters = interfaces,
+	.listener_counters = listeners,
+	.cluster_counters = clusters,
+	.endpoint_counters = endpoints,
+};
+
+static void reset(void)
+{
+	memset(workers, 0, sizeof(workers));
+	memset(interfaces, 0, sizeof(interfaces));
+	memset(listeners, 0, sizeof(listeners));
+	memset(clusters, 0, sizeof(clusters));
+	memset(endpoints, 0, sizeof(endpoints));
+}
+
+static uint64_t balance(const struct packet_counters *p)
+{
+	uint64_t out = p->transmitted + p->consumed + p->handed_out + p->held;
+
+	for (int i = 0; i < REASON_SLOTS; i++)
+		out += p->dropped[i];
+	return p->received + p->handed_in + p->originated - out;
+}
+
+static void packets_of_a_burst_are_booked_once(void)
+{
+	struct packet_counters *p = &workers[0].packets;
+
+	reset();
+	p->received = 100;
+	p->originated = 10;
+	p->transmitted = 60;
+	p->consumed = 5;
+	p->held = 7;
+	p->dropped[REASON_TTL] = 3;
+	residue_book(&region);
+	CU_ASSERT_EQUAL(p->dropped[REASON_DATAPLANE_RESTART], 42);
+	CU_ASSERT_EQUAL(p->held, 0);
+	CU_ASSERT_EQUAL(balance(p), 0);
+	residue_book(&region);
+	CU_ASSERT_EQUAL(p->dropped[REASON_DATAPLANE_RESTART], 42);
+}
+
+static void packets_in_rings_are_booked(void)
+{
+	reset();
+	workers[0].packets.received = 50;
+	workers[0].packets.handed_out = 50;
+	workers[1].packets.handed_in = 40;
+	workers[1].packets.transmitted = 40;
+	residue_book(&region);
+	CU_ASSERT_EQUAL(workers[0].packets.dropped[REASON_DATAPLANE_RESTART], 10);
+	CU_ASSERT_EQUAL(workers[0].packets.handed_in, 10);
+	CU_ASSERT_EQUAL(balance(&workers[0].packets), 0);
+	CU_ASSERT_EQUAL(balance(&workers[1].packets), 0);
+}
+
+static void frames_that_only_their_interface_counted_are_booked(void)
+{
+	struct packet_counters *p = &workers[1].packets;
+
+	reset();
+	interfaces[1 * MAX_INTERFACES + 0].rx_packets = 70;
+	interfaces[1 * MAX_INTERFACES + 2].rx_packets = 30;
+	interfaces[1 * MAX_INTERFACES + 1].tx_packets = 90;
+	p->received = 68;
+	p->transmitted = 60;
+	residue_book(&region);
+	CU_ASSERT_EQUAL(p->received, 100);
+	CU_ASSERT_EQUAL(p->transmitted, 90);
+	CU_ASSERT_EQUAL(p->dropped[REASON_DATAPLANE_RESTART], 10);
+	CU_ASSERT_EQUAL(balance(p), 0);
+	CU_ASSERT_EQUAL(workers[0].packets.received, 0);
+}
+
+static void verdicts_without_a_reason_get_one(void)
+{
+	struct listener_counters *l = &listeners[0 * SLOTS + 1];
+
+	reset();
+	l->calls = (struct call_counters){.started = 9, .failed = 4, .rejected = 5};
+	l->failed[REASON_CONNECT_TIMEOUT] = 3;
+	l->rejected[REASON_TABLE_FULL] = 2;
+	l->rejected[REASON_NO_PORT] = 2;
+	residue_book(&region);
+	residue_book(&region);
+	CU_ASSERT_EQUAL(l->calls.failed, 4);
+	CU_ASSERT_EQUAL(l->failed[REASON_DATAPLANE_RESTART], 1);
+	CU_ASSERT_EQUAL(l->rejected[REASON_DATAPLANE_RESTART], 1);
+}
+
+static void calls_without_a_verdict_failed(void)
+{
+	struct listener_counters *l = &listeners[1 * SLOTS + 3];
+
+	reset();
+	l->calls = (struct call_counters){.started = 10,
+					  .succeeded = 4,
+					  .failed = 1,
+					  .cancelled = 1,
+					  .rejected = 1,
+					  .opened = 9,
+					  .closed = 2};
+	l->failed[REASON_CONNECT_TIMEOUT] = 1;
+	clusters[2] = endpoints[1] = l->calls;
+	residue_book(&region);
+	CU_ASSERT_EQUAL(l->calls.failed, 4);
+	CU_ASSERT_EQUAL(l->failed[REASON_DATAPLANE_RESTART], 3);
+	CU_ASSERT_EQUAL(l->calls.closed, 9);
+	CU_ASSERT_EQUAL(clusters[2].failed, 4);
+	CU_ASSERT_EQUAL(endpoints[1].failed, 4);
+	CU_ASSERT_EQUAL(endpoints[1].closed, 9);
+}
+
+static void a_clean_stop_leaves_nothing_to_book(void)
+{
+	struct packet_counters *p = &workers[1].packets;
+
+	reset();
+	p->received = 5;
+	p->transmitted = 5;
+	listeners[0].calls.started = listeners[0].calls.succeeded = 3;
+	residue_book(&region);
+	CU_ASSERT_EQUAL(p->dropped[REASON_DATAPLANE_RESTART], 0);
+	CU_ASSERT_EQUAL(listeners[0].calls.failed, 0);
+}
+
+int main(void)
+{
+	CU_initialize_registry();
+	CU_pSuite s = CU_add_suite("residue", NULL, NULL);
+
+	CU_ADD_TEST(s, packets_of_a_burst_are_booked_once);
+	CU_ADD_TEST(s, packets_in_rings_are_booked);
+	CU_ADD_TEST(s, frames_that_only_their_interface_counted_are_booked);
+	CU_ADD_TEST(s, calls_without_a_verdict_failed);
+	CU_ADD_TEST(s, verdicts_without_a_reason_get_one);
+	CU_ADD_TEST(s, a_clean_stop_leaves_nothing_to_book);
+	CU_basic_set_mode(CU_BRM_NORMAL);
+	CU_basic_run_tests();
+	unsigned int failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}
