@@ -23,10 +23,17 @@ struct adopted {
 	uint16_t *listener_slot;
 	uint16_t *cluster_slot;
 	uint16_t *endpoint_slot;
+	/* position of an endpoint's SNAT address among the image's addresses */
+	uint8_t *endpoint_address;
 	/* slot -> position in the image, ADOPTED_NONE when it left the policy */
 	uint16_t *cluster_at;
 	uint16_t *listener_at;
 	uint16_t *endpoint_at;
+	/* slot -> when connections of a name that left the policy end, 0 for every other */
+	uint64_t *listener_ends_ns;
+	uint64_t *endpoint_ends_ns;
+	uint32_t listener_slots;
+	uint32_t endpoint_slots;
 	/* Our address on each interface by family, to send errors from; all zero without one. */
 	uint8_t own4[MAX_INTERFACES][16];
 	uint8_t own6[MAX_INTERFACES][16];
@@ -37,6 +44,16 @@ struct adopted {
  * Return: 0; -ENOENT a name has no registry entry; -ENOMEM. On failure the image is freed.
  */
 int adopted_create(struct adopted **out, struct image_header *image, const struct region *region);
+
+/*
+ * What @previous names, or still drains, and @a does not, ends its cluster's `drain` after @now_ns
+ * at the latest. Before @a is handed out.
+ */
+void adopted_drain(struct adopted *a, const struct adopted *previous, uint64_t now_ns);
+
+/* The next end after @after_ns, UINT64_MAX when there is none. One pass over the slots. */
+uint64_t adopted_next_end(const struct adopted *a, uint64_t after_ns);
+
 void adopted_free(struct adopted *a);
 
 #endif

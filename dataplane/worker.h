@@ -21,10 +21,13 @@ struct worker_shared {
 	struct worker *worker[MAX_WORKERS];
 	const struct adopted
 		*adopted; /* main thread: release store; workers: acquire once a loop */
-	uint32_t stop;	  /* main thread sets, workers leave their loop */
+	uint32_t stop;    /* main thread sets, workers leave their loop */
 };
 
-/* Take all memory of worker @number. Before the ports carry traffic. Return 0 or -errno. */
+/*
+ * Take all memory of worker @number, sized by the region and by shared->adopted, which must be
+ * set; before the ports carry traffic. Return 0 or -errno.
+ */
 int worker_create(struct worker_shared *shared, uint32_t number, char *why, size_t why_size);
 void worker_destroy(struct worker *worker);
 

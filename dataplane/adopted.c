@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/adopted.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shm/registry.h"
+
+_Static_assert(MAX_ADDRESSES <= UINT8_MAX + 1, "endpoint_address holds a position");
+
+/* One kind of names: positions in the image and slots of the registry, both ways. */
+struct names {
+	const struct registry_entry *entries;
+	uint32_t slots;
+	const uint8_t *first_key; /* of an array whose elements have a key */
+	size_t element_bytes;
+	uint32_t count;
+	uint16_t **slot;
+	uint16_t **at;
+};
+
+static int bind_names(const struct names *n)
+{
+	uint16_t *slot = malloc((n->count + 1) * sizeof(*slot));
+	uint16_t *at = malloc(n->slots * sizeof(*at));
+
+	*n->slot = slot;
+	*n->at = at;
+	if (!slot || !at)
+		return -ENOMEM;
+	memset(at, 0xff, n->slots * sizeof(*at));
+	for (uint32_t i = 0; i < n->count; i++) {
+		uint64_t key;
+		uint32_t found;
+
+		memcpy(&key, n->first_key + i * n->element_bytes, sizeof(key));
+		found = registry_find(n->entries, n->slots, key);
+		if (found >= n->slots || found >= ADOPTED_NONE)
+			return -ENOENT;
+		slot[i] = (uint16_t)found;
+		at[found] = (uint16_t)i;
+	}
+	return 0;
+}
+
+static int bind_all(struct adopted *a, const struct region *r)
+{
+	const struct image_header *image = a->image;
+	const struct names kinds[] = {
+		{r->listener_registry, r->shape.listener_slots, (const uint8_t *)&a->listeners->key,
+		 sizeof(*a->listeners), image->listeners.count, &a->listener_slot, &a->listener_at},
+		{r->cluster_registry, r->shape.cluster_slots, (const uint8_t *)&a->clusters->key,
+		 sizeof(*a->clusters), image->clusters.count, &a->cluster_slot, &a->cluster_at},
+		{r->endpoint_registry, r->shape.endpoint_slots, (const uint8_t *)&a->endpoints->key,
+		 sizeof(*a->endpoints), image->endpoints.count, &a->endpoint_slot, &a->endpoint_at},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		int rc = bind_names(&kinds[i]);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Each interface's first address of a family. */
+static void find_own_addresses(struct adopted *a)
+{
+	const struct image_address *address =
+		IMAGE_ARRAY(a->image, struct image_address, addresses);
+
+	for (uint32_t i = a->image->addresses.count; i-- > 0;) {
+		uint8_t(*own)[16] = address[i].family == FAMILY_V4 ? a->own4 : a->own6;
+
+		memcpy(own[address[i].interface], address[i].ip.b, 16);
+	}
+}
+
+static int find_snat_addresses(struct adopted *a)
+{
+	const struct image_address *address =
+		IMAGE_ARRAY(a->image, struct image_address, addresses);
+
+	a->endpoint_address = calloc(a->image->endpoints.count + 1, 1);
+	if (!a->endpoint_address)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < a->image->endpoints.count; i++) {
+		const struct image_endpoint *e = &a->endpoints[i];
+		uint32_t at = 0;
+
+		while (at < a->image->addresses.count &&
+		       (address[at].interface != e->interface ||
+			memcmp(&address[at].ip, &e->snat, sizeof(e->snat)) != 0))
+			at++;
+		if (at == a->image->addresses.count)
+			return -ENOENT;
+		a->endpoint_address[i] = (uint8_t)at;
+	}
+	return 0;
+}
+
+static int take_ends(struct adopted *a, const struct region *region)
+{
+	a->listener_slots = region->shape.listener_slots;
+	a->endpoint_slots = region->shape.endpoint_slots;
+	a->listener_ends_ns = calloc(a->listener_slots, sizeof(*a->listener_ends_ns));
+	a->endpoint_ends_ns = calloc(a->endpoint_slots, sizeof(*a->endpoint_ends_ns));
+	return a->listener_ends_ns && a->endpoint_ends_ns ? 0 : -ENOMEM;
+}
+
+int adopted_create(struct adopted **out, struct image_header *image, const struct region *region)
+{
+	struct adopted *a = calloc(1, sizeof(*a));
+	int rc;
+
+	if (!a) {
+		free(image);
+		return -ENOMEM;
+	}
+	a->image = image;
+	a->generation = image->generation;
+	a->listeners = IMAGE_ARRAY(image, struct image_listener, listeners);
+	a->clusters = IMAGE_ARRAY(image, struct image_cluster, clusters);
+	a->endpoints = IMAGE_ARRAY(image, struct image_endpoint, endpoints);
+	a->tables = IMAGE_ARRAY(image, uint16_t, tables);
+	find_own_addresses(a);
+	rc = bind_all(a, region);
+	if (rc == 0)
+		rc = take_ends(a, region);
+	if (rc == 0)
+		rc = find_snat_addresses(a);
+	if (rc) {
+		adopted_free(a);
+		return rc;
+	}
+	*out = a;
+	return 0;
+}
+
+/* The drain of a cluster of @previous: as the new policy says when it still names it. */
+static uint64_t drain_ns(const struct adopted *a, const struct adopted *previous, uint32_t cluster)
+{
+	uint16_t at = a->cluster_at[previous->cluster_slot[cluster]];
+	const struct image_cluster *c =
+		at == ADOPTED_NONE ? &previous->clusters[cluster] : &a->clusters[at];
+
+	return c->timeouts.drain_ms * 1000000ull;
+}
+
+static void keep_ends(uint64_t *ends_ns, const uint64_t *previous_ns, const uint16_t *at,
+		      uint32_t slots)
+{
+	for (uint32_t i = 0; i < slots; i++)
+		ends_ns[i] = at[i] == ADOPTED_NONE ? previous_ns[i] : 0;
+}
+
+void adopted_drain(struct adopted *a, const struct adopted *previous, uint64_t now_ns)
+{
+	keep_ends(a->listener_ends_ns, previous->listener_ends_ns, a->listener_at,
+		  a->listener_slots);
+	keep_ends(a->endpoint_ends_ns, previous->endpoint_ends_ns, a->endpoint_at,
+		  a->endpoint_slots);
+	for (uint32_t i = 0; i < previous->image->listeners.count; i++) {
+		uint16_t slot = previous->listener_slot[i];
+
+		if (a->listener_at[slot] == ADOPTED_NONE)
+			a->listener_ends_ns[slot] =
+				now_ns + drain_ns(a, previous, previous->listeners[i].cluster);
+	}
+	for (uint32_t i = 0; i < previous->image->clusters.count; i++) {
+		const struct image_cluster *c = &previous->clusters[i];
+		const uint16_t *slots = &previous->endpoint_slot[c->first_endpoint];
+
+		for (uint32_t k = 0; k < c->endpoint_count; k++)
+			if (a->endpoint_at[slots[k]] == ADOPTED_NONE)
+				a->endpoint_ends_ns[slots[k]] = now_ns + drain_ns(a, previous, i);
+	}
+}
+
+static uint64_t next_end(const uint64_t *ends_ns, uint32_t slots, uint64_t after_ns, uint64_t next)
+{
+	for (uint32_t i = 0; i < slots; i++)
+		if (ends_ns[i] > after_ns && ends_ns[i] < next)
+			next = ends_ns[i];
+	return next;
+}
+
+uint64_t adopted_next_end(const struct adopted *a, uint64_t after_ns)
+{
+	uint64_t next = next_end(a->listener_ends_ns, a->listener_slots, after_ns, UINT64_MAX);
+
+	return next_end(a->endpoint_ends_ns, a->endpoint_slots, after_ns, next);
+}
+
+void adopted_free(struct adopted *a)
+{
+	if (!a)
+		return;
+	free(a->listener_slot);
+	free(a->cluster_slot);
+	free(a->endpoint_slot);
+	free(a->endpoint_address);
+	free(a->cluster_at);
+	free(a->listener_at);
+	free(a->endpoint_at);
+	free(a->listener_ends_ns);
+	free(a->endpoint_ends_ns);
+	free(a->image);
+	free(a);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/flow.h"
+
+#include "dataplane/conn/shard.h"
+#include "dataplane/conn/tcp_track.h"
+#include "dataplane/conn/udp_track.h"
+#include "dataplane/flow_open.h"
+#include "dataplane/forward.h"
+#include "dataplane/net/route.h"
+#include "dataplane/origin.h"
+#include "dataplane/pkt/l4_checksum.h"
+#include "dataplane/pkt/tcp_syn.h"
+#include "dataplane/worker_state.h"
+
+#include <endian.h>
+
+#include <rte_mbuf.h>
+
+/* For connections whose cluster has left the policy: POLICY's defaults. */
+static const struct image_timeouts default_timeouts = {
+	.connect_ms = 1000,
+	.request_ms = 15000,
+	.idle_tcp_ms = 3600000,
+	.idle_udp_ms = 30000,
+	.half_closed_ms = 60000,
+	.verdict_after_ms = 1000,
+};
+
+const struct image_timeouts *flow_timeouts(const struct worker *w, const struct conn *c)
+{
+	uint16_t at = w->policy->cluster_at[c->cluster];
+
+	return at == ADOPTED_NONE ? &default_timeouts : &w->policy->clusters[at].timeouts;
+}
+
+void flow_succeeded(struct worker *w, struct conn *c)
+{
+	counter_add(&listener_of(w, c)->calls.succeeded, 1);
+	counter_add(&cluster_of(w, c)->succeeded, 1);
+	counter_add(&endpoint_of(w, c)->succeeded, 1);
+}
+
+void flow_failed(struct worker *w, struct conn *c, enum reason reason)
+{
+	counter_add(&listener_of(w, c)->calls.failed, 1);
+	counter_add(&listener_of(w, c)->failed[reason], 1);
+	counter_add(&cluster_of(w, c)->failed, 1);
+	counter_add(&endpoint_of(w, c)->failed, 1);
+}
+
+void flow_cancelled(struct worker *w, struct conn *c)
+{
+	counter_add(&listener_of(w, c)->calls.cancelled, 1);
+	counter_add(&cluster_of(w, c)->cancelled, 1);
+	counter_add(&endpoint_of(w, c)->cancelled, 1);
+}
+
+void flow_release(struct worker *w, struct conn *c)
+{
+	struct snat_ports *ports = w->snat[c->rev.proto == PROTO_UDP][c->snat_address];
+	uint16_t port = be16toh(c->rev.dport);
+
+	conn_release(&w->table, c);
+	snat_ports_return(ports, port);
+	w->table_released = 1;
+}
+
+void flow_over(struct worker *w, struct conn *c)
+{
+	counter_add(&listener_of(w, c)->calls.closed, 1);
+	counter_add(&cluster_of(w, c)->closed, 1);
+	counter_add(&endpoint_of(w, c)->closed, 1);
+	if (c->fwd.proto == PROTO_TCP)
+		conn_rest(&w->table, c, w->now_ns + TCP_REST_NS);
+	else
+		flow_release(w, c);
+}
+
+void flow_count_packet(struct worker *w, struct conn *c, enum direction dir, uint32_t bytes)
+{
+	struct call_counters *level[3] = {&listener_of(w, c)->calls, cluster_of(w, c),
+					  endpoint_of(w, c)};
+
+	if (dir == FORWARD) {
+		c->fwd_packets++;
+		c->fwd_bytes += bytes;
+		for (int i = 0; i < 3; i++) {
+			counter_add(&level[i]->to_endpoint_packets, 1);
+			counter_add(&level[i]->to_endpoint_bytes, bytes);
+		}
+	} else {
+		c->rev_packets++;
+		c->rev_bytes += bytes;
+		for (int i = 0; i < 3; i++) {
+			counter_add(&level[i]->to_client_packets, 1);
+			counter_add(&level[i]->to_client_bytes, bytes);
+		}
+	}
+}
+
+static void tcp_events(struct worker *w, struct conn *c, const struct tcp_result *r)
+{
+	if (r->events & TCP_EV_SUCCESS)
+		flow_succeeded(w, c);
+	if (r->events & TCP_EV_FAILURE)
+		flow_failed(w, c, r->reason);
+	if (r->events & TCP_EV_NEUTRAL)
+		flow_cancelled(w, c);
+	if (r->events & TCP_EV_OVER)
+		flow_over(w, c);
+	else if (r->events & TCP_EV_SOONER)
+		conn_schedule(&w->table, c);
+}
+
+/*
+ * The endpoint remembers an older connection of this port: reset that one, ask again
+ * (FACTS 11 of the design: accepted at once).
+ */
+static void answer_challenge(struct worker *w, struct conn *c, const struct tcp_segment *s)
+{
+	counter_add(&w->block->challenges_answered, 1);
+	origin_rst_to_endpoint(w, c, s->ack);
+	origin_stored_syn(w, c);
+}
+
+/* A packet that no connection claims and that cannot start one. */
+static void unclaimed(struct worker *w, uint8_t interface, struct packet *p, struct rte_mbuf *frame,
+		      enum reason reason)
+{
+	/* What nobody verifies further on must be right before it is answered. */
+	if (!l4_checksum_ok(p, w->shared->ports->port[interface].may_be_partial))
+		reason = REASON_CHECKSUM;
+	else if (p->kind == PACKET_TCP)
+		origin_rst(w, interface, p);
+	else if (p->kind == PACKET_UDP && reason == REASON_NO_LISTENER)
+		origin_icmp_error(w, interface, p, ICMP_ERROR_PORT_UNREACHABLE, 0);
+	drop(w, frame, reason);
+}
+
+static void no_connection(struct worker *w, uint8_t interface, struct packet *p,
+			  struct rte_mbuf *frame)
+{
+	const struct image_ip to = flow_destination(&p->key);
+	int opens = p->kind == PACKET_UDP ||
+		    (p->kind == PACKET_TCP &&
+		     (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN);
+	const struct image_listener *listener;
+
+	if (p->kind == PACKET_ICMP_ERROR) {
+		drop(w, frame, REASON_ICMP_UNMATCHED);
+		return;
+	}
+	listener = route_listener(w->policy->image, interface, p->key.k.proto, p->key.k.family,
+				  to.b, p->key.k.dport);
+	if (listener && opens)
+		flow_open(w, interface, listener, p, frame);
+	else if (listener)
+		unclaimed(w, interface, p, frame, REASON_NO_CONNECTION);
+	else if (!route_is_ours(w->policy->image, interface, p->key.k.family, to.b))
+		drop(w, frame, REASON_NOT_OURS);
+	else
+		unclaimed(w, interface, p, frame,
+			  shard_is_snat_port(w->policy->image, interface, p->key.k.dport)
+				  ? REASON_NO_CONNECTION
+				  : REASON_NO_LISTENER);
+}
+
+static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
+		       struct rte_mbuf *frame, struct conn *c, enum direction dir)
+{
+	struct tcp_segment s;
+	struct tcp_result r;
+
+	tcp_segment_read(p, &s);
+	if (unlikely(s.flags & TCP_SYN)) {
+		struct tcp_syn syn;
+
+		if (tcp_syn_read(p, &syn)) {
+			drop(w, frame, REASON_MALFORMED);
+			return;
+		}
+		s.wscale = syn.wscale;
+	}
+	r = tcp_track(c, dir, &s, w->now_ns, flow_timeouts(w, c));
+	switch (r.action) {
+	case TCP_FORWARD:
+		if (unlikely(s.flags & TCP_SYN))
+			tcp_syn_clamp(
+				p,
+				flow_mss_max(w, c->fwd.interface, c->rev.interface, c->fwd.family),
+				w->shared->ports->port[interface].may_be_partial);
+		flow_count_packet(w, c, dir, p->ip_bytes);
+		forward_packet(w, p, frame, c, dir);
+		tcp_events(w, c, &r);
+		return;
+	case TCP_CHALLENGED:
+		answer_challenge(w, c, &s);
+		drop(w, frame, REASON_SNAT_REUSE_CHALLENGE);
+		break;
+	case TCP_NEW:
+		tcp_events(w, c, &r);
+		flow_release(w, c);
+		no_connection(w, interface, p, frame);
+		return;
+	case TCP_RESET_IT:
+		origin_rst_to_endpoint(w, c, s.ack);
+		drop(w, frame, r.reason);
+		break;
+	case TCP_DROP:
+		drop(w, frame, r.reason);
+		break;
+	}
+	tcp_events(w, c, &r);
+}
+
+static void udp_packet(struct worker *w, struct packet *p, struct rte_mbuf *frame, struct conn *c,
+		       enum direction dir)
+{
+	uint64_t before_ns = c->deadline_ns;
+
+	if (udp_track(c, dir, w->now_ns, flow_timeouts(w, c)))
+		flow_succeeded(w, c);
+	/* A new policy may end it sooner. */
+	if (unlikely(c->deadline_ns < before_ns))
+		conn_schedule(&w->table, c);
+	flow_count_packet(w, c, dir, p->ip_bytes);
+	forward_packet(w, p, frame, c, dir);
+}
+
+/* Destination unreachable; not "fragmentation needed", which is no verdict. */
+static int is_unreachable(const struct packet *p)
+{
+	const uint8_t *icmp = p->data + p->l4;
+
+	if (p->key.k.family == FAMILY_V6)
+		return icmp[0] == 1;
+	return icmp[0] == 3 && icmp[1] != 4;
+}
+
+/* An ICMP error concerns a call only when a UDP endpoint's port answers unreachable. */
+static void icmp_packet(struct worker *w, struct packet *p, struct rte_mbuf *frame, struct conn *c,
+			enum direction dir)
+{
+	int failed = dir == REVERSE && c->fwd.proto == PROTO_UDP && !(c->flags & CONN_VERDICT) &&
+		     is_unreachable(p);
+
+	forward_icmp_error(w, p, frame, c, dir);
+	if (failed) {
+		c->flags |= CONN_VERDICT;
+		flow_failed(w, c, REASON_UPSTREAM_UNREACHABLE);
+	}
+}
+
+void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct rte_mbuf *frame,
+		 uint32_t found)
+{
+	struct conn *c;
+	enum direction dir;
+
+	if (unlikely(p->ttl <= 1)) {
+		origin_icmp_error(w, interface, p, ICMP_ERROR_TTL, 0);
+		drop(w, frame, REASON_TTL);
+		return;
+	}
+	/* Decisions earlier in this burst may have made or ended what the look-up saw. */
+	if (unlikely((found == LOOKUP_NONE && w->table_inserted) ||
+		     (found != LOOKUP_NONE && w->table_released)))
+		found = conn_lookup(&w->table, &p->key);
+	if (unlikely(found == LOOKUP_NONE)) {
+		no_connection(w, interface, p, frame);
+		return;
+	}
+	c = &w->table.entries[found >> 1];
+	dir = (enum direction)(found & 1);
+	if (likely(p->kind == PACKET_TCP))
+		tcp_packet(w, interface, p, frame, c, dir);
+	else if (p->kind == PACKET_UDP)
+		udp_packet(w, p, frame, c, dir);
+	else
+		icmp_packet(w, p, frame, c, dir);
+}

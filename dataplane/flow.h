@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens to a packet of a connection, or to one that has none yet. */
+#ifndef FENDER_DATAPLANE_FLOW_H
+#define FENDER_DATAPLANE_FLOW_H
+
+#include "dataplane/packet.h"
+
+struct worker;
+struct rte_mbuf;
+
+/**
+ * flow_packet() - decide one TCP, UDP or ICMP error packet; takes the frame
+ * @found: what the bulk look-up gave for p->key (LOOKUP_NONE or number << 1 | direction)
+ */
+void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct rte_mbuf *frame,
+		 uint32_t found);
+
+/* Count one packet on every level that shows traffic; @bytes is its IP length as it came in. */
+void flow_count_packet(struct worker *w, struct conn *c, enum direction dir, uint32_t bytes);
+
+/* Verdicts of a call, each at most once a connection. */
+void flow_succeeded(struct worker *w, struct conn *c);
+void flow_failed(struct worker *w, struct conn *c, enum reason reason);
+void flow_cancelled(struct worker *w, struct conn *c);
+
+/* The connection is over: closed is counted, TCP rests, UDP is released. */
+void flow_over(struct worker *w, struct conn *c);
+
+/* Release an entry and its port. It is over already. */
+void flow_release(struct worker *w, struct conn *c);
+
+/* The cluster's timeouts; the built-in defaults once it has left the policy. */
+const struct image_timeouts *flow_timeouts(const struct worker *w, const struct conn *c);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a dataplane keeps in the run directory: its process lock and the FIFO that wakes it. */
+#ifndef FENDER_DATAPLANE_RUN_FILES_H
+#define FENDER_DATAPLANE_RUN_FILES_H
+
+#include <stddef.h>
+
+/**
+ * process_lock_take() - be the one dataplane of an instance
+ *
+ * Makes the directory (one level) when it is missing. The lock lasts until the descriptor is
+ * closed or the process ends, however it ends.
+ * Return: descriptor; -EWOULDBLOCK another dataplane runs; -errno. @why says it in a sentence.
+ */
+int process_lock_take(const char *path, char *why, size_t why_size);
+
+/* The FIFO, made when missing. Return: non-blocking descriptor that never reads end of file. */
+int wake_fifo_open(const char *path, char *why, size_t why_size);
+
+/* Swallow the bytes that woke us. */
+void wake_fifo_drain(int fd);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one worker owns. Internal to the worker's passes (worker.c, burst.c, flow.c,
+ * forward.c, local.c, origin.c, timers.c, drain.c, transmit.c); nobody else includes this.
+ */
+#ifndef FENDER_DATAPLANE_WORKER_STATE_H
+#define FENDER_DATAPLANE_WORKER_STATE_H
+
+#include "dataplane/adopted.h"
+#include "dataplane/conn/snat_ports.h"
+#include "dataplane/conn/table.h"
+#include "dataplane/idle.h"
+#include "dataplane/packet.h"
+#include "dataplane/port.h"
+#include "dataplane/worker.h"
+
+#include <rte_mbuf.h>
+
+struct rte_ring;
+
+enum {
+	BURST = 32,                 /* frames taken from a queue or ring at once */
+	TX_BURST = 32,              /* frames given to a queue at once */
+	HANDOFF_RING = 1024,        /* frames between two workers, a power of two */
+	PENDING_MAX = 256,          /* frames of one worker waiting for next hops */
+	PENDING_PER_NEIGHBOUR = 64, /* and of these, for one next hop */
+	EXPIRE_BURST = 32,          /* timers handled a loop */
+	DRAIN_BURST = 32,           /* entries looked at a loop when a drain is over */
+	ORIGIN_PER_SECOND = 1000,   /* answers to strangers a worker sends */
+	ANNOUNCE_BURST = 32,        /* addresses and listeners looked at a loop */
+	NEIGHBOUR_CACHE = 16,       /* next hops remembered within a loop */
+};
+
+/* Frames on their way out of one interface. */
+struct transmit {
+	struct rte_mbuf *frame[TX_BURST];
+	uint32_t count;
+	uint32_t bytes;
+};
+
+/* Frames for another worker, gathered during a burst. */
+struct handoff {
+	struct rte_mbuf *frame[BURST];
+	uint32_t count;
+};
+
+/* A frame that waits for its next hop's MAC address. */
+struct pending {
+	struct rte_mbuf *frame;
+	uint16_t neighbour;
+	uint8_t generation;
+	uint8_t interface;
+};
+
+/* A resolved next hop, good for the loop named by stamp. */
+struct neighbour_cached {
+	uint64_t stamp; /* worker->loop when filled */
+	uint16_t number;
+	uint8_t generation;
+	uint8_t mac[6];
+};
+
+struct worker {
+	struct worker_shared *shared;
+	const struct adopted *policy;
+	uint32_t number;
+	uint32_t origin_left; /* answers to strangers left in the current second */
+	uint64_t origin_second;
+	uint64_t now_ns; /* read once a loop */
+	uint64_t loop;
+	uint32_t announced; /* of the policy's addresses, then its listeners (worker 0) */
+
+	/* The walk over the table that ends what has drained, see drain.h. */
+	uint64_t drain_due_ns;   /* UINT64_MAX: nothing drains */
+	uint64_t drain_until_ns; /* ends up to here are due in this walk */
+	uint32_t drain_at;       /* the next entry */
+
+	/* Set while a burst is decided: look-ups made before the change must be repeated. */
+	uint8_t table_inserted;
+	uint8_t table_released;
+	uint8_t verify_checksums; /* of TCP and UDP, by policy */
+
+	struct worker_block *block;
+	struct packet_counters *packets;
+	struct interface_counters *interfaces; /* of this worker */
+	struct listener_counters *listener_counters;
+	struct call_counters *cluster_counters;
+	struct call_counters *endpoint_counters;
+
+	struct conn_table table;
+	uint32_t *cursors;           /* round robin, by cluster slot */
+	struct snat_ports **snat[2]; /* [tcp, udp][address] */
+	uint32_t snat_addresses;
+	uint8_t owners[OWNER_BUCKETS]; /* bucket -> worker */
+
+	struct neighbour_cached cache[NEIGHBOUR_CACHE];
+	struct pending pending[PENDING_MAX];
+	uint32_t pending_count;
+
+	struct transmit tx[MAX_INTERFACES];
+	struct handoff to_owner[MAX_WORKERS];        /* received here, owned there */
+	struct handoff to_queue[MAX_WORKERS];        /* to send by a queue polled there */
+	struct rte_ring *from_receiver[MAX_WORKERS]; /* by worker that received */
+	struct rte_ring *from_decider[MAX_WORKERS];  /* by worker that decided */
+
+	struct packet parsed[BURST];
+	struct idle idle;
+};
+
+static inline void drop_count(struct worker *w, enum reason reason)
+{
+	counter_add(&w->packets->dropped[reason], 1);
+}
+
+/* The end of a frame that was counted in. */
+static inline void drop(struct worker *w, struct rte_mbuf *frame, enum reason reason)
+{
+	drop_count(w, reason);
+	rte_pktmbuf_free(frame);
+}
+
+static inline struct listener_counters *listener_of(struct worker *w, const struct conn *c)
+{
+	return &w->listener_counters[c->listener];
+}
+
+static inline struct call_counters *cluster_of(struct worker *w, const struct conn *c)
+{
+	return &w->cluster_counters[c->cluster];
+}
+
+static inline struct call_counters *endpoint_of(struct worker *w, const struct conn *c)
+{
+	return &w->endpoint_counters[c->endpoint];
+}
+
+#endif
