@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controlplane/active.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "controlplane/lock.h"
+#include "controlplane/log.h"
+#include "controlplane/policy_diff.h"
+#include "controlplane/supervise.h"
+#include "shm/publish.h"
+
+enum { LOCK_WAIT_MS = 2000, LOCK_STEP_MS = 10 };
+
+struct image_header *active_policy(const struct region *region)
+{
+	uint64_t active = __atomic_load_n(&region->header->active, __ATOMIC_ACQUIRE);
+	uint32_t slot_bytes = region->shape.slot_bytes;
+	struct image_header *image;
+	char why[160];
+	uint32_t length;
+
+	if (active == 0 || active_slot(active) >= POLICY_SLOTS)
+		return NULL;
+	/* Written by a control plane only, and we hold its lock: the slot stands still. */
+	length = ((const struct image_header *)region->slots[active_slot(active)])->length;
+	if (length < sizeof(*image) || length > slot_bytes)
+		return NULL;
+	image = malloc(length);
+	if (!image)
+		return NULL;
+	memcpy(image, region->slots[active_slot(active)], length);
+	if (image_check(image, length, why, sizeof(why)) == 0 &&
+	    image->generation == active_generation(active))
+		return image;
+	free(image);
+	return NULL;
+}
+
+static struct region_spec spec_of(const struct image_header *image)
+{
+	const struct image_sidecar *s = &image->sidecar;
+
+	return (struct region_spec){
+		.instance = image_string(image, s->name),
+		.workers = s->workers,
+		.connections = s->connections,
+		.listeners = s->listeners,
+		.clusters = s->clusters,
+		.endpoints = s->endpoints,
+		.slot_bytes = s->slot_bytes,
+	};
+}
+
+/* Why an opened region cannot serve @image; NULL when it can. */
+static const char *misfit(const struct region *region, const struct region_spec *spec,
+			  const struct image_header *image, const struct image_header *active,
+			  char *key, size_t key_size)
+{
+	if (!region_matches(region, spec))
+		return "its sizes are not the policy's";
+	if (active && policy_needs_restart(active, image, key, key_size))
+		return key;
+	return NULL;
+}
+
+/* 1 when the instance's region was opened and @image can continue on it. */
+static int take_over(struct region *region, const struct paths *paths,
+		     const struct region_spec *spec, const struct image_header *image,
+		     struct image_header **active)
+{
+	char why[160] = "";
+	char key[64];
+	const char *reason;
+	int rc = region_open(region, paths->region, why, sizeof(why));
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc != 0) {
+		log_warn("region", "event=replaced reason=\"%s\"", why);
+		return 0;
+	}
+	*active = active_policy(region);
+	reason = misfit(region, spec, image, *active, key, sizeof(key));
+	if (!reason) {
+		log_info("region", "event=adopted path=%s bytes=%lu", paths->region, region->bytes);
+		return 1;
+	}
+	log_warn("region", "event=replaced changed=\"%s\"", reason);
+	if (supervise_end_stray(paths, region) != 0)
+		log_warn("dataplane", "event=stray_left");
+	free(*active);
+	*active = NULL;
+	region_close(region);
+	return 0;
+}
+
+/* One that was killed a moment ago holds its lock until the kernel has cleared it away. */
+static int dataplane_stays(const struct paths *paths)
+{
+	const struct timespec pause = {0, LOCK_STEP_MS * 1000000};
+
+	for (int i = 0; i < LOCK_WAIT_MS / LOCK_STEP_MS; i++) {
+		if (lock_held(paths->dataplane_lock) != 1)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return 1;
+}
+
+int active_region(struct region *region, const struct paths *paths,
+		  const struct image_header *image, struct image_header **active, char *why,
+		  size_t why_size)
+{
+	struct region_spec spec = spec_of(image);
+	int rc;
+
+	*active = NULL;
+	if (take_over(region, paths, &spec, image, active))
+		return 0;
+	if (dataplane_stays(paths)) {
+		snprintf(why, why_size,
+			 "a dataplane holds %s and cannot be taken over: stop it first",
+			 paths->dataplane_lock);
+		return -EBUSY;
+	}
+	rc = region_create(region, paths->region, &spec, why, why_size);
+	if (rc == 0)
+		log_info("region", "event=created path=%s bytes=%lu", paths->region, region->bytes);
+	return rc;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `fender COMMAND` does. Each returns the exit status. */
+#ifndef FENDER_CONTROLPLANE_CTL_COMMANDS_H
+#define FENDER_CONTROLPLANE_CTL_COMMANDS_H
+
+#include "controlplane/ctl/options.h"
+
+int command_run(const struct options *options);
+int command_check(const struct options *options);
+int command_stats(const struct options *options);
+int command_reload(const struct options *options);
+int command_schema(const struct options *options);
+int command_version(const struct options *options);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controlplane/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "controlplane/log.h"
+#include "controlplane/run_state.h"
+#include "shm/version.h"
+
+/* The order of the start; the stop runs it backwards. */
+static const struct step {
+	const char *name;
+	int (*start)(struct run *run);
+	void (*stop)(struct run *run);
+} steps[] = {
+	{"policy", run_compile_policy, run_free_policy},
+	{"interfaces", run_check_devices, NULL},
+	{"files", run_find_files, NULL},
+	{"lock", run_take_lock, run_release_lock},
+	{"region", run_take_region, run_remove_region},
+	{"wake", run_make_fifo, run_remove_fifo},
+	{"loop", run_start_loop, run_end_loop},
+	{"supervisor", run_make_supervisor, NULL},
+	{"publish", run_publish_policy, NULL},
+	{"admin", run_start_admin, run_stop_admin},
+	/* Stops before admin: requests that wait for a change get their answer. */
+	{"reloader", NULL, run_stop_reloader},
+	{"dataplane", run_start_dataplane, NULL},
+};
+
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+int run_instance(const struct run_options *options)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	int exit_status;
+	size_t done = 0;
+
+	if (!run)
+		return 1;
+	run->options = options;
+	log_info("control", "event=start version=%s policy=%s", FENDER_VERSION,
+		 options->policy_path);
+	for (; done < STEPS; done++) {
+		int rc = steps[done].start ? steps[done].start(run) : 0;
+
+		if (rc == 0)
+			continue;
+		log_error("control", "event=start_failed step=%s error=\"%s\"", steps[done].name,
+			  run->why[0] ? run->why : strerror(-rc));
+		run->exit_status = 1;
+		break;
+	}
+	if (done == STEPS)
+		uv_run(&run->loop, UV_RUN_DEFAULT);
+	while (done-- > 0)
+		if (steps[done].stop)
+			steps[done].stop(run);
+	exit_status = run->exit_status;
+	log_info("control", "event=stopped status=%d", exit_status);
+	free(run);
+	return exit_status;
+}

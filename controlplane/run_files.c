@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "controlplane/run_state.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "controlplane/active.h"
+#include "controlplane/lock.h"
+#include "shm/publish.h"
+
+int run_fail(struct run *run, const char *what, int error)
+{
+	snprintf(run->why, sizeof(run->why), "%s: %s", what, strerror(-error));
+	return error;
+}
+
+int run_compile_policy(struct run *run)
+{
+	struct diagnostics *d = diagnostics_create(run->options->policy_path);
+
+	if (!d)
+		return -ENOMEM;
+	run->image = config_compile_file(run->options->policy_path, d);
+	diagnostics_print(d, stderr);
+	diagnostics_free(d);
+	if (!run->image) {
+		snprintf(run->why, sizeof(run->why), "the policy has errors");
+		return -EINVAL;
+	}
+	snprintf(run->instance, sizeof(run->instance), "%s",
+		 image_string(run->image, run->image->sidecar.name));
+	return 0;
+}
+
+void run_free_policy(struct run *run)
+{
+	free(run->image);
+	free(run->active);
+}
+
+/* Found here the error names the policy's key; the dataplane would name a driver. */
+int run_check_devices(struct run *run)
+{
+	const struct image_interface *rows =
+		IMAGE_ARRAY(run->image, struct image_interface, interfaces);
+
+	for (uint32_t i = 0; i < run->image->interfaces.count; i++) {
+		const char *device = image_string(run->image, rows[i].device);
+
+		if (rows[i].kind != DEVICE_AF_XDP || if_nametoindex(device) != 0)
+			continue;
+		snprintf(run->why, sizeof(run->why),
+			 "interfaces[%u].device: no network device '%.32s' in this network "
+			 "namespace",
+			 i, device);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+int run_find_files(struct run *run)
+{
+	int rc = paths_set(&run->paths, run->options->run_dir, run->options->shm_dir, run->instance,
+			   run->why, sizeof(run->why));
+
+	if (rc != 0)
+		return rc;
+	if (mkdir(run->paths.run_dir, 0755) != 0 && errno != EEXIST)
+		return run_fail(run, run->paths.run_dir, -errno);
+	return paths_find_dataplane(run->options->dataplane, run->dataplane, sizeof(run->dataplane),
+				    run->why, sizeof(run->why));
+}
+
+int run_take_lock(struct run *run)
+{
+	run->lock_fd = lock_take(run->paths.lock);
+	if (run->lock_fd == -EWOULDBLOCK) {
+		snprintf(run->why, sizeof(run->why),
+			 "instance '%.63s' runs already: another process holds %.128s",
+			 run->instance, run->paths.lock);
+		return -EWOULDBLOCK;
+	}
+	return run->lock_fd < 0 ? run_fail(run, run->paths.lock, run->lock_fd) : 0;
+}
+
+void run_release_lock(struct run *run)
+{
+	unlink(run->paths.lock);
+	close(run->lock_fd);
+}
+
+int run_take_region(struct run *run)
+{
+	int rc = active_region(&run->region, &run->paths, run->image, &run->active, run->why,
+			       sizeof(run->why));
+
+	if (rc == 0)
+		publisher_begin(&run->region);
+	return rc;
+}
+
+void run_remove_region(struct run *run)
+{
+	region_close(&run->region);
+	/* A start that failed may have met a dataplane at work: it keeps what it uses. */
+	if (lock_held(run->paths.dataplane_lock) == 1)
+		return;
+	unlink(run->paths.region);
+	unlink(run->paths.dataplane_lock);
+}
+
+int run_make_fifo(struct run *run)
+{
+	struct stat st;
+
+	if (mkfifo(run->paths.wake, 0600) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return run_fail(run, run->paths.wake, -errno);
+	/* The one a running dataplane has open must stay. */
+	if (lstat(run->paths.wake, &st) == 0 && S_ISFIFO(st.st_mode))
+		return 0;
+	return run_fail(run, run->paths.wake, -EEXIST);
+}
+
+void run_remove_fifo(struct run *run)
+{
+	if (lock_held(run->paths.dataplane_lock) != 1)
+		unlink(run->paths.wake);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pieces that stats_json() is put together from. */
+#ifndef FENDER_CONTROLPLANE_STATS_JSON_PARTS_H
+#define FENDER_CONTROLPLANE_STATS_JSON_PARTS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "controlplane/stats.h"
+
+void stats_json_set(json_t *object, const char *key, uint64_t value);
+void stats_json_set_string(json_t *object, const char *key, const char *value);
+void stats_json_set_bool(json_t *object, const char *key, int value);
+void stats_json_set_calls(json_t *object, const struct call_counters *c);
+
+/* REASON_SLOTS counters -> {"name": count} of those that happened. */
+json_t *stats_json_reasons(const uint64_t *by_reason);
+
+json_t *stats_json_listeners(const struct stats *stats);
+json_t *stats_json_clusters(const struct stats *stats);
+json_t *stats_json_endpoints(const struct stats *stats);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the policy names: listeners, clusters, endpoints. */
+#include "controlplane/stats_json_parts.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+
+void stats_json_set(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+void stats_json_set_string(json_t *object, const char *key, const char *value)
+{
+	json_object_set_new(object, key, json_string(value));
+}
+
+void stats_json_set_bool(json_t *object, const char *key, int value)
+{
+	json_object_set_new(object, key, json_boolean(value));
+}
+
+/* Reasons that happened: name -> count. */
+json_t *stats_json_reasons(const uint64_t *by_reason)
+{
+	json_t *object = json_object();
+
+	for (unsigned int i = 0; i < REASON_SLOTS; i++)
+		if (by_reason[i] > 0)
+			stats_json_set(object, reason_name(i), by_reason[i]);
+	return object;
+}
+
+void stats_json_set_calls(json_t *object, const struct call_counters *c)
+{
+	stats_json_set(object, "started", c->started);
+	stats_json_set(object, "succeeded", c->succeeded);
+	stats_json_set(object, "failed", c->failed);
+	stats_json_set(object, "cancelled", c->cancelled);
+	stats_json_set(object, "rejected", c->rejected);
+	stats_json_set(object, "in_flight", stats_calls_in_flight(c));
+	stats_json_set(object, "opened", c->opened);
+	stats_json_set(object, "closed", c->closed);
+	stats_json_set(object, "open", stats_calls_open(c));
+	stats_json_set(object, "to_endpoint_packets", c->to_endpoint_packets);
+	stats_json_set(object, "to_endpoint_bytes", c->to_endpoint_bytes);
+	stats_json_set(object, "to_client_packets", c->to_client_packets);
+	stats_json_set(object, "to_client_bytes", c->to_client_bytes);
+}
+
+static void format_bind(const struct image_listener *l, char *out, size_t out_size)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	if (l->family == FAMILY_V4) {
+		inet_ntop(AF_INET, &l->ip.b[12], address, sizeof(address));
+		snprintf(out, out_size, "%s:%u", address, ntohs(l->port));
+	} else {
+		inet_ntop(AF_INET6, l->ip.b, address, sizeof(address));
+		snprintf(out, out_size, "[%s]:%u", address, ntohs(l->port));
+	}
+}
+
+static const char *cluster_name(const struct stats *stats, uint32_t cluster)
+{
+	const struct image_header *policy = stats->policy;
+
+	return image_string(policy,
+			    IMAGE_ARRAY(policy, struct image_cluster, clusters)[cluster].name);
+}
+
+json_t *stats_json_listeners(const struct stats *stats)
+{
+	json_t *array = json_array();
+	char bind[INET6_ADDRSTRLEN + 8];
+
+	for (uint32_t i = 0; i < stats->policy->listeners.count; i++) {
+		const struct stats_listener *l = &stats->listeners[i];
+		json_t *row = json_object();
+
+		format_bind(l->policy, bind, sizeof(bind));
+		stats_json_set_string(row, "name", image_string(stats->policy, l->policy->name));
+		stats_json_set_string(row, "bind", bind);
+		stats_json_set_string(row, "protocol",
+				      l->policy->proto == PROTO_TCP ? "tcp" : "udp");
+		stats_json_set_string(
+			row, "interface",
+			image_string(stats->policy,
+				     stats->interface[l->policy->interface].policy->name));
+		stats_json_set_string(row, "cluster", cluster_name(stats, l->policy->cluster));
+		stats_json_set_calls(row, &l->sum.calls);
+		json_object_set_new(row, "rejected_by_reason", stats_json_reasons(l->sum.rejected));
+		json_object_set_new(row, "failed_by_reason", stats_json_reasons(l->sum.failed));
+		json_array_append_new(array, row);
+	}
+	return array;
+}
+
+json_t *stats_json_clusters(const struct stats *stats)
+{
+	const struct image_cluster *policy =
+		IMAGE_ARRAY(stats->policy, struct image_cluster, clusters);
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < stats->policy->clusters.count; i++) {
+		json_t *row = json_object();
+
+		stats_json_set_string(row, "name", cluster_name(stats, i));
+		stats_json_set_string(row, "algorithm",
+				      policy[i].algorithm == LB_MAGLEV ? "maglev" : "round_robin");
+		stats_json_set(row, "endpoints", policy[i].endpoint_count);
+		stats_json_set_calls(row, &stats->clusters[i].sum);
+		json_array_append_new(array, row);
+	}
+	return array;
+}
+
+json_t *stats_json_endpoints(const struct stats *stats)
+{
+	const struct image_cluster *clusters =
+		IMAGE_ARRAY(stats->policy, struct image_cluster, clusters);
+	const struct image_endpoint *policy =
+		IMAGE_ARRAY(stats->policy, struct image_endpoint, endpoints);
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < stats->policy->clusters.count; i++) {
+		uint32_t first = clusters[i].first_endpoint;
+
+		for (uint32_t e = first; e < first + clusters[i].endpoint_count; e++) {
+			json_t *row = json_object();
+
+			stats_json_set_string(row, "cluster", cluster_name(stats, i));
+			stats_json_set_string(row, "address",
+					      image_string(stats->policy, policy[e].name));
+			stats_json_set(row, "weight", policy[e].weight);
+			stats_json_set_calls(row, &stats->endpoints[e].sum);
+			json_array_append_new(array, row);
+		}
+	}
+	return array;
+}
