@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The results as text tables: median, and the quartiles in brackets."""
+
+
+def text(results):
+    parts = [head(results)]
+    for name, render in (
+        ("worker", worker),
+        ("rig", rig),
+        ("proxies", proxies),
+        ("footprint", footprint),
+    ):
+        if name in results:
+            parts.append(render(results[name]))
+    return "\n\n".join(parts)
+
+
+def number(value):
+    if abs(value) >= 1e6:
+        return f"{value / 1e6:.2f} M"
+    if abs(value) >= 1e4:
+        return f"{value / 1e3:.1f} k"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def spread(s, rounds=0):
+    """With the number of samples in parentheses when there are fewer than rounds."""
+    if s is None:
+        return "-"
+    few = f" ({s['n']})" if s["n"] < rounds else ""
+    return f"{number(s['median'])} [{number(s['q1'])} .. {number(s['q3'])}]{few}"
+
+
+def table(title, header, rows):
+    rows = [header, *rows]
+    widths = [max(len(str(r[i])) for r in rows) for i in range(len(header))]
+    lines = [title]
+    for n, row in enumerate(rows):
+        cells = [str(c).ljust(w) for c, w in zip(row, widths, strict=True)]
+        lines.append("  " + "  ".join(cells).rstrip())
+        if n == 0:
+            lines.append("  " + "  ".join("-" * w for w in widths))
+    return "\n".join(lines)
+
+
+def head(results):
+    m = results["machine"]
+    lines = [
+        f"machine   {m['cpu']}, {m['cores']} cores{' (virtual)' if m['virtual'] else ''}, "
+        f"{m['memory_gib']} GiB, Linux {m['kernel']}",
+        f"versions  DPDK {m['dpdk']}, HAProxy {m['haproxy']}, nginx {m['nginx']}",
+        f"command   {results['command']}",
+    ]
+    if results["background_busy"] > 0.05:
+        share = results["background_busy"] * 100
+        lines.append(f"WARNING   {share:.0f} % of the machine was busy before the bench began")
+    return "\n".join(lines)
+
+
+def worker(w):
+    rows = [(r["name"], f"{r['connections']:,}", r["unit"], spread(r["spread"])) for r in w["rows"]]
+    header = ("what", "connections", "unit", "median [q1 .. q3]")
+    return table("(a) in the worker, no kernel I/O; the generator is subtracted", header, rows)
+
+
+def rig(r):
+    rows = [(n, spread(r["pps"][n]), spread(r["ns"][n])) for n in r["pps"]]
+    title = f"(b) one core, pcap -> null, {r['flows']} UDP flows, {r['frame_bytes'] + 4}-byte frames"
+    out = table(title, ("program", "packets/s", "ns a packet"), rows)
+    if "fender_to_csum" in r:
+        out += f"\n  fender / testpmd csum: {spread(r['fender_to_csum'])}"
+    return out
+
+
+def proxies(p):
+    names = list(p["metrics"]["requests_rps"]["spread"])
+    rows = []
+    for metric, row in p["metrics"].items():
+        rows.append([metric, *[spread(row["spread"].get(n), p["rounds"]) for n in names]])
+        if ratios := row.get("ratio_to_fender"):
+            rows.append(["  ratio to fender", *[spread(ratios.get(n), p["rounds"]) for n in names]])
+    title = (
+        f"(c) client - gateway - server in namespaces, one thread each, {p['rounds']} rounds of "
+        f"{p['seconds']} s, interleaved"
+    )
+    return table(title, ("metric", *names), rows)
+
+
+def footprint(f):
+    rows = [
+        (way, p["name"], f"{p['cpu_percent']:.2f} %")
+        + tuple(f"{p[k] / 1024:.1f} MiB" for k in ("rss", "pss", "huge"))
+        for way, processes in f.items()
+        for p in processes
+    ]
+    header = ("way", "process", "CPU", "resident", "proportional", "huge pages")
+    return table("(d) without traffic", header, rows)
