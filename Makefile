@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-# Fender. `make help` lists the targets. Variants (sanitizers, coverage) build the same
-# rules into build/<variant>.
+# Fender. `make help` lists the targets. Variants (sanitizers, coverage, fuzzing) build the
+# same rules into build/<variant>.
 VARIANT ?= release
 B := build/$(VARIANT)
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 30
+PYTHON := /usr/bin/python3
 
-CC := gcc
-CFLAGS_release := -O3 -g
+CC_fuzz := clang
+CC := $(or $(CC_$(VARIANT)),gcc)
+RELEASE := -O3 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+# The worker's passes stand in files of their own: link-time optimisation inlines across them
+# (10 % fewer ns a packet in bench_worker). Tests link the same objects without, which is quick.
+CFLAGS_release := $(RELEASE) -flto=auto -ffat-lto-objects
+CFLAGS_werror := $(RELEASE) -Werror
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_tsan := -O1 -g -fsanitize=thread -Wno-tsan -fno-omit-frame-pointer
 CFLAGS_cov := -O0 -g --coverage
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+LDFLAGS_release := -Wl,-z,relro,-z,now
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 LDFLAGS_cov := --coverage
@@ -20,16 +32,21 @@ WARN += -Werror
 endif
 BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -march=corei7 -fno-strict-aliasing -MMD -MP \
 	$(WARN) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
-DPDK_CFLAGS = -isystem /usr/include/dpdk -isystem /usr/include/$(shell $(CC) -dumpmachine)/dpdk \
+DPDK_CFLAGS = -isystem /usr/include/dpdk -isystem /usr/include/$(shell gcc -dumpmachine)/dpdk \
 	-include rte_config.h -DALLOW_EXPERIMENTAL_API
 CP_CFLAGS = $(shell pkg-config --cflags libuv jansson libmicrohttpd libcurl)
 
-# Debian's shared DPDK loads every driver; only these are linked, statically.
-DPDK_DRIVERS := net_af_xdp net_null net_ring net_pcap net_tap net_memif bus_vdev bus_pci mempool_ring
-DPDK_LIBS := ethdev pci mbuf mempool ring net meter hash rcu timer telemetry kvargs eal
+# Debian's shared DPDK loads every driver: 24 MB resident. Only these are linked, statically:
+# what af_xdp: and vdev: name, and the drivers of common NICs for pci: (1.4 MB resident in all).
+DPDK_VDEV_DRIVERS := net_af_xdp net_null net_ring net_pcap net_tap net_memif bus_vdev mempool_ring
+DPDK_NIC_DRIVERS := bus_pci net_virtio net_e1000 net_ixgbe net_i40e net_ice net_iavf net_ena \
+	net_vmxnet3
+DPDK_DRIVERS := $(DPDK_VDEV_DRIVERS) $(DPDK_NIC_DRIVERS)
+DPDK_LIBS := ethdev pci mbuf mempool ring net meter hash rcu timer telemetry kvargs eal \
+	gso ip_frag security cryptodev common_iavf
 DPDK_LINK = -Wl,--whole-archive $(DPDK_DRIVERS:%=-l:librte_%.a) -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_LIBS:%=-l:librte_%.a) -Wl,--end-group \
-	-lxdp -lbpf -lpcap -lnuma -lelf -lz -lpthread -ldl -lm
+	-Wl,--wrap=get_tsc_freq -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
 CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl)
 
 # Pure logic, by folder: no DPDK, no I/O. What every unit test may link.
@@ -39,6 +56,13 @@ PURE_SRC := $(wildcard dataplane/conn/*.c dataplane/lb/*.c dataplane/net/*.c dat
 DATAPLANE_SRC := $(wildcard dataplane/*.c)
 CONTROLPLANE_SRC := $(filter-out controlplane/main.c,$(wildcard controlplane/*.c controlplane/ctl/*.c))
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_MAIN := $(filter tests/bench/bench_%,$(BENCH_SRC))
+TOOL_SRC := $(wildcard tests/tools/*.c)
+OUR_C := $(SHM_SRC) $(CONFIG_SRC) $(PURE_SRC) $(DATAPLANE_SRC) $(CONTROLPLANE_SRC) \
+	$(wildcard controlplane/main.c) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(TOOL_SRC)
+OUR_FILES = $(shell find shm config controlplane dataplane ebpf tests -name '*.[ch]')
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SHM_OBJ := $(call obj,$(SHM_SRC))
@@ -47,36 +71,222 @@ PURE_OBJ := $(call obj,$(PURE_SRC))
 DATAPLANE_OBJ := $(call obj,$(DATAPLANE_SRC))
 CONTROLPLANE_OBJ := $(call obj,$(CONTROLPLANE_SRC))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
+BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_MAIN))
+TOOL_BIN := $(patsubst tests/tools/%.c,$(B)/tools/%,$(TOOL_SRC))
+
+# Two goals that each run whole builds must not do it side by side.
+ifeq ($(MAKELEVEL),0)
+ifneq ($(filter run test check tsan fuzz cov bench install clean fmt docs,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+endif
+# `make V=1` shows the whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 
 .PHONY: all
-all: $(B)/fender $(B)/fender-dataplane
+all: $(B)/fender $(B)/fender-dataplane ## build the two programs
 
 $(B)/fender: $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
-	$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lyaml -lpthread -lm
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lyaml -lpthread -lm
 
 $(B)/fender-dataplane: $(DATAPLANE_OBJ) $(PURE_OBJ) $(SHM_OBJ)
-	$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(DPDK_LINK)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(DPDK_LINK)
 
-$(call obj,$(DATAPLANE_SRC)): FLAGS = $(DPDK_CFLAGS)
-$(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ): FLAGS = $(CP_CFLAGS)
+DPDK_OBJ := $(DATAPLANE_OBJ) $(call obj,$(BENCH_SRC))
+CP_OBJ := $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) \
+	$(call obj,$(wildcard tests/unit/controlplane/*.c))
+$(DPDK_OBJ): FLAGS = $(DPDK_CFLAGS)
+$(CP_OBJ): FLAGS = $(CP_CFLAGS)
 
-$(B)/obj/%.o: %.c
+$(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(FLAGS) -c -o $@ $<
+	$(call say,CC,$@)
+	$(Q)$(CC) $(BASE_CFLAGS) $(FLAGS) -c -o $@ $<
 
-# Unit tests: one binary a module, linked with the pure code only.
-$(B)/unit/%: tests/unit/%.c $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+# Rewritten when compiler or flags change, so that everything is built anew.
+$(B)/flags: FORCE
 	@mkdir -p $(@D)
-	$(CC) $(BASE_CFLAGS) $(LDFLAGS_$(VARIANT)) -o $@ $< $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ) \
-		-lcunit -lyaml -lpthread -lm
+	@echo '$(CC) $(BASE_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(BASE_CFLAGS)' >$@
+.PHONY: FORCE
+FORCE:
+
+# Unit tests: one binary a module, linked with the pure code; the control plane's with its own.
+$(B)/unit/controlplane/%: $(B)/obj/tests/unit/controlplane/%.o $(CONTROLPLANE_OBJ) $(CONFIG_OBJ) \
+		$(SHM_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fno-lto $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lcunit -lyaml -lpthread -lm
+
+# Modules of the dataplane outside its pure folders that need no DPDK.
+$(foreach m,idle adopted restart,$(eval $(B)/unit/dataplane/test_$m: $(call obj,dataplane/$m.c)))
+
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fno-lto $(LDFLAGS_$(VARIANT)) -o $@ $^ -lcunit -lyaml -lpthread -lm
 
 .PHONY: unit
-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
+unit: $(UNIT_BIN) ## build and run the unit tests of this VARIANT
+	@sh tests/unit/run.sh $(UNIT_BIN)
+
+$(B)/tools/%: $(B)/obj/tests/tools/%.o
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ -lpthread -lm
+
+.PHONY: tools
+tools: $(TOOL_BIN)
+	@:
+
+# Goals made of others. They start make again, after the packages are there.
+.PHONY: deps
+deps:
+	@deploy/install-deps.sh
+
+.PHONY: run
+run: deps ## the demonstration: a small world, real traffic, a report (root)
+	@$(SUBMAKE) all tools
+	@B='$(abspath $(B))' deploy/demo/run.sh
+
+.PHONY: test
+test: deps ## unit tests and end-to-end tests (root; PYTEST_ARGS= for pytest)
+	@$(SUBMAKE) all tools unit
+	@if [ "$$(id -u)" = 0 ]; then \
+		FENDER_BUILD='$(abspath $(B))' $(PYTHON) -m pytest -p no:cacheprovider $(PYTEST_ARGS) tests/e2e; \
+	else \
+		echo 'end-to-end tests skipped: they make network namespaces and AF_XDP sockets, run as root'; \
+	fi
+
+.PHONY: check
+check: lint ## -Werror, format, clang-tidy, cppcheck, dependencies, sanitizers, fuzz seeds
+	@$(SUBMAKE) VARIANT=werror all tools build-bench build-unit
+	@$(SUBMAKE) VARIANT=werror policies
+	@$(SUBMAKE) VARIANT=werror tidy
+	@$(SUBMAKE) cppcheck
+	@$(SUBMAKE) VARIANT=asan unit
+	@$(SUBMAKE) VARIANT=fuzz fuzz-seeds
+	@echo 'check: all passed'
+
+.PHONY: lint
+lint: ## formatting and the direction of dependencies: seconds
+	@clang-format --dry-run -Werror $(OUR_FILES)
+	@tests/lint/deps.sh
+	@tests/lint/files.sh
+
+.PHONY: fmt
+fmt: ## format every C file
+	clang-format -i $(OUR_FILES)
+
+# One stamp a file, newer than its object: only what changed is looked at again.
+TIDY := $(OUR_C:%.c=$(B)/tidy/%.ok)
+.PHONY: tidy
+tidy: $(TIDY)
+TIDY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -march=corei7
+$(B)/tidy/dataplane/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS)
+$(B)/tidy/tests/bench/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS)
+$(B)/tidy/controlplane/%.ok: TIDY_CFLAGS += $(CP_CFLAGS)
+$(B)/tidy/%.ok: %.c $(B)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo 'clang-tidy $<'
+	@clang-tidy --quiet $< -- $(TIDY_CFLAGS) 2>$(@:.ok=.log) || { cat $(@:.ok=.log); false; }
+	@touch $@
+
+.PHONY: cppcheck
+cppcheck:
+	@mkdir -p build/cppcheck
+	@echo cppcheck
+	@cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr \
+		--suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 -I. -j $(JOBS) \
+		--cppcheck-build-dir=build/cppcheck $(OUR_C)
+
+.PHONY: tsan
+tsan: ## unit tests under ThreadSanitizer
+	@$(SUBMAKE) VARIANT=tsan unit
+
+.PHONY: build-unit build-bench
+build-unit: $(UNIT_BIN)
+build-bench: $(BENCH_BIN)
+
+# Fuzzing: clang's libFuzzer; findings are kept in build/fuzz/corpus, the seeds are committed.
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lyaml -lpthread -lm
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (30)
+	@$(SUBMAKE) VARIANT=fuzz $(FUZZ_SRC:tests/fuzz/fuzz_%.c=fuzz-run-%)
+
+.PHONY: fuzz-seeds
+fuzz-seeds: $(FUZZ_SRC:tests/fuzz/fuzz_%.c=fuzz-seeds-%)
+fuzz-seeds-%: $(B)/fuzz/fuzz_%
+	@sh tests/fuzz/run.sh $< 0
+fuzz-run-%: $(B)/fuzz/fuzz_%
+	@sh tests/fuzz/run.sh $< $(FUZZ_SECONDS)
+
+.PHONY: cov
+cov: ## line coverage of the unit tests: summary, build/cov/html
+	@find build/cov -name '*.gcda' -delete 2>/dev/null || true
+	@$(SUBMAKE) VARIANT=cov unit
+	@lcov --quiet --capture --directory build/cov --base-directory . --no-external \
+		--output-file build/cov/all.info 2>build/cov/lcov.log || { cat build/cov/lcov.log; false; }
+	@lcov --quiet --remove build/cov/all.info '*/tests/*' --output-file build/cov/fender.info \
+		2>>build/cov/lcov.log
+	@lcov --list build/cov/fender.info 2>>build/cov/lcov.log
+	@genhtml --quiet --output-directory build/cov/html build/cov/fender.info 2>>build/cov/lcov.log
+
+# The bench links what the dataplane is made of, but for its main().
+BENCH_OBJ := $(call obj,$(filter-out $(BENCH_MAIN),$(BENCH_SRC))) \
+	$(filter-out %/dataplane/main.o,$(DATAPLANE_OBJ)) $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(BENCH_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(DPDK_LINK) -lyaml
+
+.PHONY: bench
+bench: ## measure against testpmd, HAProxy and nginx; table and build/bench.json (root, ROUNDS=)
+	@deploy/install-deps.sh
+	@$(SUBMAKE) all build-bench
+	@FENDER_BUILD='$(abspath $(B))' $(PYTHON) tests/bench/bench.py --json build/bench.json \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(BENCH_ARGS)
+
+.PHONY: docs
+docs: ## regenerate the policy reference, its JSON Schema and the sample
+	@$(SUBMAKE) all
+	$(B)/fender schema --markdown >docs/policy.md
+	$(B)/fender schema --json >docs/policy.schema.json
+	$(B)/fender schema --sample >deploy/sample.yaml
+
+# The policies that are shown to users, the one in the README among them, are policies.
+.PHONY: policies
+policies: $(B)/fender
+	@awk '/^```yaml/ {on = 1; next} /^```/ {on = 0} on' README.md >$(B)/README.yaml
+	@for f in deploy/sample.yaml deploy/demo/policy.yaml $(B)/README.yaml; do \
+		$(B)/fender check $$f >/dev/null || exit 1; \
+	done
+
+.PHONY: install
+install: ## into DESTDIR with PREFIX (/usr/local)
+	@$(SUBMAKE) all
+	install -D -m 0755 $(B)/fender $(DESTDIR)$(PREFIX)/bin/fender
+	install -D -m 0755 $(B)/fender-dataplane $(DESTDIR)$(PREFIX)/bin/fender-dataplane
+	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/fender/README.md
+	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/fender/LICENSE
+	install -D -m 0644 docs/policy.md $(DESTDIR)$(PREFIX)/share/doc/fender/policy.md
 
 .PHONY: clean
-clean:
+clean: ## remove build/
 	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

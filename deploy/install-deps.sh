@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what Fender needs on Debian 12. Nothing happens when all is there. Fails with the
+# names of the packages that could not be had. No service is left running or enabled by it.
+set -euo pipefail
+
+# The programs: compiler, DPDK with its static libraries, the control plane's libraries.
+build=(
+	gcc libc6-dev linux-libc-dev make pkg-config
+	libdpdk-dev libbpf-dev libxdp-dev libpcap-dev libnuma-dev libelf-dev zlib1g-dev libbsd-dev
+	libyaml-dev libuv1-dev libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libxxhash-dev
+)
+# Checks and tests: static analysis, sanitizers, fuzzing, and the programs end-to-end tests use.
+test=(
+	clang clang-format clang-tidy cppcheck libclang-rt-14-dev lcov libcunit1-dev
+	python3 python3-pytest python3-scapy python3-yaml python3-jsonschema
+	iproute2 iputils-ping ethtool procps tcpdump
+	nginx-light curl wrk iperf3 dnsmasq-base bind9-dnsutils netcat-openbsd socat jq
+)
+# Benchmarks: the peers and their load generator.
+bench=(dpdk-dev haproxy libnginx-mod-stream nghttp2-client)
+
+# missing PACKAGE...: those that are not installed
+missing() {
+	comm -23 <(printf '%s\n' "$@" | sort -u) \
+		<(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+			sed -n 's/^installed //p' | sort -u)
+}
+
+mapfile -t needed < <(missing "${build[@]}" "${test[@]}" "${bench[@]}")
+[ ${#needed[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "install-deps: missing packages: ${needed[*]}" >&2
+	echo "install-deps: run as root: deploy/install-deps.sh" >&2
+	exit 1
+fi
+echo "install-deps: installing ${needed[*]}"
+
+# Services of nginx and haproxy stay off: policy-rc.d refuses their start while apt runs.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+	trap 'rm -f $policy' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q </dev/null
+if ! apt-get install -q -y --no-install-recommends "${needed[@]}" </dev/null; then
+	for package in "${needed[@]}"; do
+		apt-cache show "$package" >/dev/null 2>&1 ||
+			echo "install-deps: no such package in the configured sources: $package" >&2
+	done
+fi
+
+mapfile -t failed < <(missing "${needed[@]}")
+if [ ${#failed[@]} -gt 0 ]; then
+	echo "install-deps: could not install: ${failed[*]}" >&2
+	exit 1
+fi
+
+# Not at the next boot either; a service that was here before is not ours to touch.
+if [ -d /run/systemd/system ]; then
+	for package in "${needed[@]}"; do
+		case $package in
+		nginx-light) systemctl disable --quiet nginx || true ;;
+		haproxy) systemctl disable --quiet haproxy || true ;;
+		esac
+	done
+fi
