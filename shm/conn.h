@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection (TCP) or flow (UDP) as it lies in shared memory. Only its
- * owning worker writes it. Four cache lines: what every packet reads, what
- * TCP tracking writes, the IPv6 addresses, and what is rarely needed.
+ * owning worker writes it. Five cache lines: what every packet reads, what
+ * TCP tracking writes, the IPv6 addresses, what is rarely needed, and the call.
  *
  * Direction names: forward is client -> endpoint, reverse is endpoint -> client.
  * The forward key is what a client's packet carries (src client, dst listener),
@@ -12,6 +12,8 @@
 #define FENDER_SHM_CONN_H
 
 #include <stdint.h>
+
+#include "shm/call.h"
 
 /*
  * Half of a key. Ports and addresses as on the wire. For IPv6, src and dst are
@@ -36,6 +38,9 @@ enum conn_state {
 	CONN_ESTABLISHED, /* also every UDP flow */
 	CONN_CLOSING,     /* a FIN from either or both sides, see flags */
 	CONN_RESTING,     /* over: holds its ports so that late packets find it */
+	CONN_WAITING,     /* no attempt is under way: queued, or between two attempts; it has a
+			     forward key only */
+	CONN_TOMBSTONE,   /* an attempt that was given up: holds its port, has a reverse key only */
 };
 
 enum conn_flag {
@@ -105,10 +110,14 @@ struct conn {
 	uint8_t syn_option_bytes;
 	uint8_t syn_ttl;
 	uint8_t syn_options[CONN_SYN_OPTION_BYTES]; /* as sent: MSS clamped, TFO removed */
+
+	/* line 4: permits, epochs, attempts */
+	struct call call;
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct conn) == 256, "ABI");
+_Static_assert(sizeof(struct conn) == 320, "ABI");
 _Static_assert(__builtin_offsetof(struct conn, fwd_end) == 64, "ABI");
 _Static_assert(__builtin_offsetof(struct conn, client6) == 128, "ABI");
 _Static_assert(__builtin_offsetof(struct conn, created_ns) == 192, "ABI");
+_Static_assert(__builtin_offsetof(struct conn, call) == 256, "ABI");
 
 #endif

@@ -68,6 +68,67 @@ struct call_counters {
 };
 _Static_assert(sizeof(struct call_counters) == 128, "ABI");
 
+/*
+ * What the policies of a cluster decided, as one worker saw it. One list: members, statistics and
+ * documents come from it. would_*: an observed policy's refusals, which did not happen.
+ */
+#define POLICY_COUNTERS(X)                                                                    \
+	X(attempts, "attempts sent, first ones and retries")                                  \
+	X(attempt_failures, "attempts that failed")                                           \
+	X(retries, "attempts after the first")                                                \
+	X(retry_success, "calls that succeeded by a retry")                                   \
+	X(retry_no_budget, "retries refused: the budget was empty")                           \
+	X(retry_no_deadline, "retries refused: the request timeout would pass first")         \
+	X(retry_breaker, "retries refused: the cluster breaker is open, or it was its probe") \
+	X(retry_no_endpoint, "retries refused: no endpoint took them")                        \
+	X(retry_limit, "calls whose last allowed attempt failed")                             \
+	X(queued, "calls that waited in the cluster's queue")                                 \
+	X(queue_granted, "of these, those that got a permit")                                 \
+	X(queue_left, "of these, those whose client left")                                    \
+	X(probes, "calls admitted by a half-open breaker of the cluster")                     \
+	X(endpoint_probes, "attempts admitted by a half-open breaker of an endpoint")         \
+	X(breaker_opened, "times the cluster breaker opened")                                 \
+	X(ejections, "times an endpoint's breaker opened")                                    \
+	X(ejections_overflow, "ejections refused by max_ejected or for the last endpoint")    \
+	X(slow_calls, "verdicts later than slow_call.threshold")                              \
+	X(panic, "picks made among all endpoints because too few were usable")                \
+	X(spilled, "picks beyond the first priority")                                         \
+	X(other_zone, "picks outside the own zone")                                           \
+	X(bounded, "candidates passed over because of bounded_load")                          \
+	X(endpoint_full, "candidates passed over because of the endpoint bulkhead")           \
+	X(stale_verdicts, "verdicts of an earlier epoch: they changed nothing")               \
+	X(would_circuit_open, "calls an observed breaker would have refused")                 \
+	X(would_bulkhead, "calls an observed bulkhead would have queued or refused")          \
+	X(would_retry, "retries an observed policy would have made")                          \
+	X(would_eject, "attempts sent to an endpoint an observed policy would have ejected")  \
+	X(stale_tables, "adoptions of a table that was not built from its endpoints")
+
+enum policy_counter {
+#define X(name, text) POLICY_COUNTER_##name,
+	POLICY_COUNTERS(X)
+#undef X
+		POLICY_COUNTER_COUNT,
+};
+enum { POLICY_COUNTER_SLOTS = 40 };
+struct policy_counters {
+	union {
+		struct {
+#define X(name, text) uint64_t name;
+			POLICY_COUNTERS(X)
+#undef X
+		};
+		uint64_t all[POLICY_COUNTER_SLOTS];
+	};
+	uint64_t rejected[REASON_SLOTS]; /* sums to the cluster's call_counters.rejected */
+	uint64_t failed[REASON_SLOTS];
+};
+_Static_assert(sizeof(struct policy_counters) == POLICY_COUNTER_SLOTS * 8 + 2 * 512, "ABI");
+
+/* Of policy_counters.all[counter]: its name as shown everywhere ("retry_limit"), or "unknown". */
+const char *policy_counter_name(unsigned int counter);
+/* One line for an operator, or "". */
+const char *policy_counter_text(unsigned int counter);
+
 /* Why a listener's calls were rejected or failed. */
 struct listener_counters {
 	struct call_counters calls;

@@ -20,7 +20,7 @@
 #include "shm/limits.h"
 
 #define IMAGE_MAGIC 0x504e4446u /* "FDNP" */
-#define IMAGE_ABI   1u
+#define IMAGE_ABI   2u
 
 /* An array inside the image: byte offset from its start (8-aligned) and element count. */
 struct image_span {
@@ -38,7 +38,25 @@ enum image_proto { PROTO_TCP = 6, PROTO_UDP = 17 };
 enum image_device { DEVICE_AF_XDP = 1, DEVICE_PCI = 2, DEVICE_VDEV = 3 };
 enum image_idle { IDLE_ADAPTIVE = 0, IDLE_POLL = 1 };
 enum image_hugepages { HUGEPAGES_AUTO = 0, HUGEPAGES_NEVER = 1, HUGEPAGES_ALWAYS = 2 };
-enum image_algorithm { LB_ROUND_ROBIN = 0, LB_MAGLEV = 1 };
+enum image_algorithm {
+	LB_ROUND_ROBIN = 0,
+	LB_MAGLEV = 1,
+	LB_RANDOM = 2,
+	LB_LEAST_REQUESTS = 3,
+	LB_PEAK_EWMA = 4,
+	LB_RING_HASH = 5,
+	LB_RENDEZVOUS = 6,
+	LB_ALGORITHMS,
+};
+/* Of a policy block: absent, in force, or counting what it would do. */
+enum image_mode { MODE_OFF = 0, MODE_ENFORCE = 1, MODE_OBSERVE = 2 };
+enum image_window { WINDOW_CALLS = 0, WINDOW_DURATION = 1 };
+enum image_scope { SCOPE_CLUSTER = 0, SCOPE_SOURCE = 1 };
+enum image_retry_on { RETRY_ON_CONNECT_FAILURE = 1, RETRY_ON_CONNECT_TIMEOUT = 2 };
+enum image_jitter { JITTER_FULL = 0, JITTER_NONE = 1 };
+enum image_health_type { HEALTH_NONE = 0, HEALTH_TCP = 1, HEALTH_HTTP = 2 };
+enum image_outlier_statistics { OUTLIER_SUCCESS_RATE = 1, OUTLIER_LATENCY = 2 };
+enum image_source { SOURCE_LIST = 0, SOURCE_FILE = 1, SOURCE_DNS = 2 };
 enum image_hash_on { HASH_ON_SOURCE_IP = 1, HASH_ON_SOURCE_PORT = 2 };
 
 /* What needs a restart of the dataplane: compared by the control plane at reload. */
@@ -105,6 +123,106 @@ struct image_neighbour {
 };
 _Static_assert(sizeof(struct image_neighbour) == 24, "ABI");
 
+/* Percentages in hundredths of a percent: 10000 is all. */
+
+/* Permits. Block absent: mode MODE_OFF and the rest zero; so with every block below. */
+struct image_bulkhead {
+	uint8_t mode;   /* enum image_mode */
+	uint8_t scope;  /* enum image_scope; SCOPE_SOURCE has no queue */
+	uint16_t share; /* of a worker's connection entries and of each of its port pools; 0: no
+			   bound. Set without the rest: mode is MODE_ENFORCE, max_concurrent 0 */
+	uint32_t max_concurrent; /* 1 and up; 0: no bound */
+	uint32_t max_queue;      /* 0..MAX_QUEUE */
+	uint32_t queue_timeout_ms;
+	uint32_t pad[2];
+};
+_Static_assert(sizeof(struct image_bulkhead) == 24, "ABI");
+
+/* A breaker's rules, a cluster's or an endpoint's. */
+struct image_breaker {
+	uint8_t mode;
+	uint8_t window_kind;   /* enum image_window */
+	uint8_t probes;        /* 1..BREAKER_MAX_PROBES, at once over all workers */
+	uint8_t successes;     /* 1..BREAKER_MAX_PROBES: so many close it */
+	uint16_t failure_rate; /* 0: off */
+	uint16_t slow_rate;    /* 0: off; used when slow_us is not 0 */
+	uint32_t window;       /* calls (a multiple of 10, 10..40000) or ms (100..) */
+	uint32_t minimum_calls;
+	uint32_t consecutive_failures; /* 0: off; up to BREAKER_MAX_CONSECUTIVE */
+	uint32_t slow_us;              /* a verdict that took this long is slow; 0: none is */
+	uint32_t open_ms;              /* the first time; doubled at each failed recovery */
+	uint32_t max_open_ms;
+	uint32_t half_open_ms; /* reopens without a verdict for so long */
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct image_breaker) == 40, "ABI");
+
+struct image_outlier {
+	struct image_breaker breaker;
+	uint16_t max_ejected;
+	uint8_t statistics; /* bits of enum image_outlier_statistics */
+	uint8_t pad0;
+	uint32_t interval_ms;
+	uint32_t minimum_hosts;
+	uint32_t minimum_calls; /* an interval, to take part in the statistics */
+};
+_Static_assert(sizeof(struct image_outlier) == 56, "ABI");
+
+struct image_retry {
+	uint8_t mode;
+	uint8_t max_attempts; /* 1..MAX_ATTEMPTS, the first included */
+	uint8_t on;           /* bits of enum image_retry_on */
+	uint8_t jitter;       /* enum image_jitter */
+	uint32_t base_us;     /* back-off */
+	uint32_t max_us;
+	uint32_t factor_percent; /* 100..1000: 200 doubles */
+	/* budget */
+	uint16_t ratio;
+	uint16_t pad0;
+	uint32_t minimum_per_second;
+	uint32_t window_ms;
+	uint32_t max_concurrent; /* 0: max(64, 20 % of the attempts in flight) */
+};
+_Static_assert(sizeof(struct image_retry) == 32, "ABI");
+
+struct image_balance {
+	uint16_t bounded_load;    /* percent of the mean load, 100..1000; 0: unbounded */
+	uint16_t panic_threshold; /* hundredths of a percent; 0: never */
+	uint32_t slow_start_ms;   /* 0: none */
+	uint32_t has_zones;       /* some endpoint is ENDPOINT_LOCAL and some is not */
+	uint32_t priorities;      /* levels: 1..MAX_PRIORITIES */
+};
+_Static_assert(sizeof(struct image_balance) == 16, "ABI");
+
+/* For the control plane. */
+struct image_health_check {
+	uint8_t type; /* enum image_health_type */
+	uint8_t initial_unhealthy;
+	uint8_t healthy_threshold;
+	uint8_t unhealthy_threshold;
+	uint32_t path; /* string; http */
+	uint32_t host; /* string: Host header; empty: the endpoint's address */
+	uint32_t interval_ms;
+	uint32_t unhealthy_interval_ms;
+	uint32_t timeout_ms;
+	uint16_t port; /* host order; 0: the endpoint's */
+	uint8_t mode;  /* MODE_OBSERVE: probes and events, but no word of health */
+	uint8_t pad0;
+	uint32_t pad1;
+	struct image_ip source; /* probes come from it; all zero: the kernel's choice */
+};
+_Static_assert(sizeof(struct image_health_check) == 48, "ABI");
+
+struct image_endpoint_source {
+	uint8_t kind; /* enum image_source */
+	uint8_t stale_ok;
+	uint16_t port; /* dns: of the addresses, host order; 0: SRV records say */
+	uint32_t name; /* string: path or domain name; empty for a list */
+	uint32_t refresh_ms;
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct image_endpoint_source) == 16, "ABI");
+
 /*
  * Sorted by (interface, proto, family, port, ip): found by binary search. Its cluster's
  * endpoints are of its family.
@@ -119,8 +237,9 @@ struct image_listener {
 	uint8_t proto;
 	uint8_t family;
 	uint32_t pad;
+	struct image_bulkhead bulkhead; /* scope cluster, share 0 */
 };
-_Static_assert(sizeof(struct image_listener) == 40, "ABI");
+_Static_assert(sizeof(struct image_listener) == 64, "ABI");
 
 /*
  * Milliseconds, at most MAX_TIMEOUT_MS; 0 = off where the reference says so, but connect, idle
@@ -135,8 +254,10 @@ struct image_timeouts {
 	uint32_t max_duration_ms;
 	uint32_t verdict_after_ms;
 	uint32_t drain_ms;
+	uint32_t expect_reply_ms; /* udp: no reply for so long is a failure; 0: no verdict */
+	uint32_t pad;
 };
-_Static_assert(sizeof(struct image_timeouts) == 32, "ABI");
+_Static_assert(sizeof(struct image_timeouts) == 40, "ABI");
 
 /* In the order of the clusters, their endpoints fill the endpoint array without a gap. */
 struct image_cluster {
@@ -149,15 +270,28 @@ struct image_cluster {
 	uint16_t pad0;
 	/*
 	 * Elements of the tables array: endpoint numbers within the cluster. Maglev: the
-	 * look-up table, its prime size. Round robin: one full smooth weighted cycle. Never empty
-	 * for a cluster with endpoints, {0, 0} without. Each table starts where the one before
-	 * it ended, or is the very table of an earlier cluster with as many endpoints.
+	 * look-up table, its prime size. Ring hash: the endpoint of each point. All others: one
+	 * full smooth weighted cycle. Never empty for a cluster with endpoints, {0, 0} without.
+	 * Each table starts where the one before it ended, or is the very table of an earlier
+	 * cluster with as many endpoints (ring hash: and the same points).
 	 */
 	uint32_t table_first;
 	uint32_t table_count;
+	uint32_t point_first;  /* ring hash: of its table_count points; else 0 */
+	uint32_t weight_sum;   /* of its endpoints */
+	uint64_t members_hash; /* image_members_hash() of what its table was built from */
 	struct image_timeouts timeouts;
+	struct image_balance balance;
+	struct image_breaker breaker;
+	struct image_outlier outlier;
+	struct image_bulkhead bulkhead;
+	struct image_bulkhead endpoint_bulkhead; /* of each endpoint: no queue, scope, share */
+	struct image_retry retry;
+	struct image_health_check health;
+	struct image_endpoint_source source;
 };
-_Static_assert(sizeof(struct image_cluster) == 64, "ABI");
+_Static_assert(sizeof(struct image_cluster) == 48 + 40 + 16 + 40 + 56 + 24 + 24 + 32 + 48 + 16,
+	       "ABI");
 
 struct image_endpoint {
 	uint64_t key; /* endpoint_key() */
@@ -169,8 +303,9 @@ struct image_endpoint {
 	uint16_t weight;          /* 1..MAX_WEIGHT */
 	uint16_t interface;       /* it is reached by */
 	uint8_t family;
-	uint8_t pad0;
-	uint32_t pad1;
+	uint8_t priority; /* 0, used first, to MAX_PRIORITIES - 1 */
+	uint8_t local;    /* in the sidecar's own zone */
+	uint8_t pad0[3];
 };
 _Static_assert(sizeof(struct image_endpoint) == 72, "ABI");
 
@@ -190,10 +325,10 @@ struct image_header {
 	struct image_span clusters;
 	struct image_span endpoints;
 	struct image_span tables;  /* uint16_t */
+	struct image_span points;  /* uint64_t: hashes of ring hash, each ring ascending */
 	struct image_span strings; /* bytes; the first is the empty string, the last a NUL */
-	uint64_t pad;
 };
-_Static_assert(sizeof(struct image_header) == 32 + 56 + 9 * 8 + 8, "ABI");
+_Static_assert(sizeof(struct image_header) == 32 + 56 + 10 * 8, "ABI");
 
 /* Typed access to an array of an image that image_check() accepted. */
 #define IMAGE_ARRAY(img, type, span) ((const type *)((const uint8_t *)(img) + (img)->span.off))
@@ -217,6 +352,12 @@ static inline int image_ip_is_v4(const uint8_t ip[16])
 
 	return __builtin_memcmp(ip, mapped.b, 12) == 0;
 }
+
+/*
+ * xxh64 over key, weight and priority of a cluster's endpoints in their order: what its table is
+ * built from. The dataplane compares it at adoption; a difference is a counted alarm.
+ */
+uint64_t image_members_hash(const struct image_endpoint *endpoints, uint32_t count);
 
 /**
  * image_seal() - set generation, content hash and checksum of an image

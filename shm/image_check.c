@@ -38,6 +38,7 @@ int image_check_spans(const struct image_header *img, const struct why *why)
 		{"clusters", &img->clusters, sizeof(struct image_cluster), MAX_CLUSTERS},
 		{"endpoints", &img->endpoints, sizeof(struct image_endpoint), MAX_ENDPOINTS},
 		{"tables", &img->tables, sizeof(uint16_t), MAX_SLOT_BYTES / sizeof(uint16_t)},
+		{"points", &img->points, sizeof(uint64_t), RING_MAX_POINTS},
 		{"strings", &img->strings, 1, MAX_SLOT_BYTES},
 	};
 	const uint8_t *bytes = (const uint8_t *)img;
@@ -68,7 +69,7 @@ int image_check_spans(const struct image_header *img, const struct why *why)
 	return 0;
 }
 
-int image_name_ok(const struct image_header *img, uint32_t off, uint32_t limit)
+int image_text_ok(const struct image_header *img, uint32_t off, uint32_t limit)
 {
 	const char *name;
 	size_t length;
@@ -77,13 +78,18 @@ int image_name_ok(const struct image_header *img, uint32_t off, uint32_t limit)
 		return 0;
 	name = image_string(img, off);
 	length = strlen(name);
-	if (length == 0 || length >= limit)
+	if (length >= limit)
 		return 0;
 	for (size_t i = 0; i < length; i++) {
 		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
 			return 0;
 	}
 	return 1;
+}
+
+int image_name_ok(const struct image_header *img, uint32_t off, uint32_t limit)
+{
+	return image_text_ok(img, off, limit) && image_string(img, off)[0] != '\0';
 }
 
 int image_ip_ok(const struct image_ip *ip, uint8_t family)
@@ -114,8 +120,6 @@ static int check_header(const struct image_header *img, size_t size, const struc
 		return why_fail(why, -EINVAL, "policy image fails its checksum");
 	if (img->content_hash != image_content_hash(img))
 		return why_fail(why, -EINVAL, "policy image fails its content hash");
-	if (img->pad)
-		return why_fail(why, -EINVAL, "header: padding is not zero");
 	return 0;
 }
 

@@ -19,8 +19,16 @@ int image_check_listeners(const struct image_header *img, const struct why *why)
 int image_check_clusters(const struct image_header *img, const struct why *why);
 int image_check_endpoints(const struct image_header *img, const struct why *why);
 
+/* Called by image_check_clusters(): the policy blocks of cluster @n; all tables and points. */
+int image_check_blocks(const struct image_header *img, uint32_t n, const struct why *why);
+int image_check_tables(const struct image_header *img, const struct why *why);
+int image_listener_bulkhead_ok(const struct image_bulkhead *b);
+
 /* True when @off names a string of 1 to @limit - 1 bytes without control characters. */
 int image_name_ok(const struct image_header *img, uint32_t off, uint32_t limit);
+
+/* True when @off names a string of 0 to @limit - 1 bytes without control characters. */
+int image_text_ok(const struct image_header *img, uint32_t off, uint32_t limit);
 
 /* True when the address is written as its family is, v4-mapped or not. */
 int image_ip_ok(const struct image_ip *ip, uint8_t family);

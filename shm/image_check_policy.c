@@ -7,8 +7,6 @@
 #include "shm/image_order.h"
 #include "shm/names.h"
 
-_Static_assert(MAX_ENDPOINTS <= UINT16_MAX + 1, "a table element names any endpoint");
-
 static int name_has_key(const struct image_header *img, uint32_t name, uint64_t key)
 {
 	return image_name_ok(img, name, NAME_BYTES) && name_key(image_string(img, name)) == key;
@@ -29,6 +27,8 @@ static int check_listener(const struct image_header *img, uint32_t n, const stru
 		return why_fail(why, -EINVAL, "listener %u: bad protocol, port or address", n);
 	if (l->pad)
 		return why_fail(why, -EINVAL, "listener %u: padding is not zero", n);
+	if (!image_listener_bulkhead_ok(&l->bulkhead))
+		return why_fail(why, -EINVAL, "listener %u: bad bulkhead", n);
 	if (n > 0 && image_listener_order(l - 1, l) >= 0)
 		return why_fail(why, -EINVAL, "listener %u: out of order or twice", n);
 	for (uint32_t k = 0; k < n; k++) {
@@ -47,62 +47,10 @@ int image_check_listeners(const struct image_header *img, const struct why *why)
 	return error;
 }
 
-static int check_timeouts(const struct image_timeouts *t)
+/* Algorithms that pick by the client's hash. */
+static int by_hash(uint8_t algorithm)
 {
-	const struct {
-		uint32_t value, low;
-	} rows[] = {
-		{t->connect_ms, 1},       {t->request_ms, 1},     {t->idle_tcp_ms, 1},
-		{t->idle_udp_ms, 1},      {t->half_closed_ms, 1}, {t->max_duration_ms, 0},
-		{t->verdict_after_ms, 0}, {t->drain_ms, 0},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].value < rows[i].low || rows[i].value > MAX_TIMEOUT_MS)
-			return 0;
-	}
-	return 1;
-}
-
-static int table_size_ok(const struct image_cluster *c)
-{
-	if (c->endpoint_count == 0)
-		return c->table_first == 0 && c->table_count == 0;
-	return c->table_count >= 1 &&
-	       c->table_count <= (c->algorithm == LB_MAGLEV ? (uint32_t)MAGLEV_MAX_SIZE
-							    : (uint32_t)ROUND_ROBIN_MAX_CYCLE);
-}
-
-/*
- * Each table is read once: it starts where the last one ended (at *@end, which moves), or it is
- * that of an earlier cluster.
- */
-static int check_table(const struct image_header *img, uint32_t n, uint32_t *end,
-		       const struct why *why)
-{
-	const struct image_cluster *all = IMAGE_ARRAY(img, struct image_cluster, clusters);
-	const struct image_cluster *c = &all[n];
-	const uint16_t *table;
-
-	if (!table_size_ok(c))
-		return why_fail(why, -EINVAL, "cluster %u: a table of %u", n, c->table_count);
-	if (c->table_count == 0)
-		return 0;
-	for (uint32_t k = 0; k < n; k++) {
-		if (all[k].table_first == c->table_first && all[k].table_count == c->table_count &&
-		    all[k].endpoint_count == c->endpoint_count)
-			return 0;
-	}
-	if (c->table_first != *end || c->table_count > img->tables.count - *end)
-		return why_fail(why, -EINVAL, "cluster %u: its table is out of place", n);
-	table = IMAGE_ARRAY(img, uint16_t, tables) + c->table_first;
-	for (uint32_t i = 0; i < c->table_count; i++) {
-		if (table[i] >= c->endpoint_count)
-			return why_fail(why, -EINVAL, "cluster %u: its table names endpoint %u", n,
-					table[i]);
-	}
-	*end += c->table_count;
-	return 0;
+	return algorithm == LB_MAGLEV || algorithm == LB_RING_HASH || algorithm == LB_RENDEZVOUS;
 }
 
 static int check_cluster(const struct image_header *img, uint32_t n, uint32_t first_endpoint,
@@ -117,11 +65,10 @@ static int check_cluster(const struct image_header *img, uint32_t n, uint32_t fi
 	    c->endpoint_count > img->endpoints.count - first_endpoint)
 		return why_fail(why, -EINVAL, "cluster %u: endpoints %u + %u", n, c->first_endpoint,
 				c->endpoint_count);
-	if (c->algorithm > LB_MAGLEV || (c->hash_on & ~(HASH_ON_SOURCE_IP | HASH_ON_SOURCE_PORT)) ||
-	    (c->algorithm == LB_MAGLEV && c->hash_on == 0))
+	if (c->algorithm >= LB_ALGORITHMS ||
+	    (c->hash_on & ~(HASH_ON_SOURCE_IP | HASH_ON_SOURCE_PORT)) ||
+	    (by_hash(c->algorithm) && c->hash_on == 0))
 		return why_fail(why, -EINVAL, "cluster %u: bad algorithm or hash_on", n);
-	if (!check_timeouts(&c->timeouts))
-		return why_fail(why, -EINVAL, "cluster %u: a timeout is out of bounds", n);
 	if (c->pad0)
 		return why_fail(why, -EINVAL, "cluster %u: padding is not zero", n);
 	for (uint32_t k = 0; k < n; k++) {
@@ -135,20 +82,19 @@ int image_check_clusters(const struct image_header *img, const struct why *why)
 {
 	const struct image_cluster *all = IMAGE_ARRAY(img, struct image_cluster, clusters);
 	uint32_t endpoints = 0;
-	uint32_t tables = 0;
 
 	for (uint32_t i = 0; i < img->clusters.count; i++) {
 		int error = check_cluster(img, i, endpoints, why);
 
 		if (!error)
-			error = check_table(img, i, &tables, why);
+			error = image_check_blocks(img, i, why);
 		if (error)
 			return error;
 		endpoints += all[i].endpoint_count;
 	}
-	if (endpoints != img->endpoints.count || tables != img->tables.count)
-		return why_fail(why, -EINVAL, "endpoints or tables that belong to no cluster");
-	return 0;
+	if (endpoints != img->endpoints.count)
+		return why_fail(why, -EINVAL, "endpoints that belong to no cluster");
+	return image_check_tables(img, why);
 }
 
 /* The endpoint's name and key are what its cluster, address and port make them. */
@@ -195,7 +141,9 @@ static int check_endpoint(const struct image_header *img, const struct image_clu
 				"endpoint %u: its SNAT address is not its interface's", n);
 	if (!endpoint_named(img, c, e))
 		return why_fail(why, -EINVAL, "endpoint %u: bad name or key", n);
-	if (e->pad0 || e->pad1)
+	if (e->priority >= MAX_PRIORITIES || e->local > 1)
+		return why_fail(why, -EINVAL, "endpoint %u: priority %u or zone", n, e->priority);
+	if (e->pad0[0] || e->pad0[1] || e->pad0[2])
 		return why_fail(why, -EINVAL, "endpoint %u: padding is not zero", n);
 	if (k > 0 && image_endpoint_order(e - 1, e) >= 0)
 		return why_fail(why, -EINVAL, "endpoint %u: out of order or twice", n);
@@ -221,17 +169,42 @@ static int check_families(const struct image_header *img, const struct why *why)
 	return 0;
 }
 
+/* What a cluster says of its endpoints, for those who do not want to look at each. */
+static int check_summary(const struct image_header *img, uint32_t n, const struct why *why)
+{
+	const struct image_cluster *c = &IMAGE_ARRAY(img, struct image_cluster, clusters)[n];
+	const struct image_endpoint *e =
+		IMAGE_ARRAY(img, struct image_endpoint, endpoints) + c->first_endpoint;
+	uint32_t weights = 0, local = 0, priorities = 1;
+
+	for (uint32_t k = 0; k < c->endpoint_count; k++) {
+		weights += e[k].weight;
+		local += e[k].local;
+		if (e[k].priority >= priorities)
+			priorities = e[k].priority + 1u;
+	}
+	if (c->weight_sum != weights || c->balance.priorities != priorities ||
+	    c->balance.has_zones != (local > 0 && local < c->endpoint_count))
+		return why_fail(why, -EINVAL,
+				"cluster %u: weight_sum, priorities or has_zones are wrong", n);
+	return 0;
+}
+
 int image_check_endpoints(const struct image_header *img, const struct why *why)
 {
 	const struct image_cluster *c = IMAGE_ARRAY(img, struct image_cluster, clusters);
 
 	for (uint32_t i = 0; i < img->clusters.count; i++) {
-		for (uint32_t k = 0; k < c[i].endpoint_count; k++) {
-			int error = check_endpoint(img, &c[i], k, why);
+		int error;
 
+		for (uint32_t k = 0; k < c[i].endpoint_count; k++) {
+			error = check_endpoint(img, &c[i], k, why);
 			if (error)
 				return error;
 		}
+		error = check_summary(img, i, why);
+		if (error)
+			return error;
 	}
 	return check_families(img, why);
 }

@@ -33,6 +33,21 @@ uint64_t image_content_hash(const struct image_header *img)
 	return XXH64_digest(&state);
 }
 
+uint64_t image_members_hash(const struct image_endpoint *endpoints, uint32_t count)
+{
+	XXH64_state_t state;
+
+	XXH64_reset(&state, 0);
+	for (uint32_t i = 0; i < count; i++) {
+		/* One stripe of xxh64: what is shorter trips gcc's -Warray-bounds in xxhash.h. */
+		const uint64_t member[4] = {endpoints[i].key, endpoints[i].weight,
+					    endpoints[i].priority};
+
+		XXH64_update(&state, member, sizeof(member));
+	}
+	return XXH64_digest(&state);
+}
+
 void image_seal(struct image_header *img, uint64_t generation)
 {
 	img->generation = generation;

@@ -3,7 +3,8 @@
  * The shared region: what the control plane and the dataplane both map.
  *
  *   header | section table | 3 policy slots | registry | worker blocks |
- *   interface, listener, cluster, endpoint counters | ports | connections
+ *   interface, listener, cluster, endpoint counters | ports | connections |
+ *   policy counters | listener, cluster, endpoint state | sources | outcomes | events
  *
  * Sections are page-aligned, their place and size stand in the section table.
  * No pointers: offsets and indexes only. Every line has one writer, named here.
@@ -18,10 +19,12 @@
 #include <stdint.h>
 
 #include "shm/counters.h"
+#include "shm/events.h"
 #include "shm/limits.h"
+#include "shm/state.h"
 
 #define REGION_MAGIC 0x4745524e44464f46ull
-#define REGION_ABI   1u
+#define REGION_ABI   2u
 
 enum section_kind {
 	SECTION_SLOTS = 1,          /* POLICY_SLOTS x slot_bytes; control plane */
@@ -35,6 +38,14 @@ enum section_kind {
 	SECTION_ENDPOINT_COUNTERS,  /* [worker][endpoint slots] struct call_counters */
 	SECTION_PORTS,              /* struct port_status x MAX_INTERFACES; dataplane main thread */
 	SECTION_CONNECTIONS,        /* [worker][connections_per_worker] struct conn; the worker */
+	SECTION_POLICY_COUNTERS,    /* [worker][cluster slots] struct policy_counters; the worker */
+	SECTION_LISTENER_STATE,     /* [listener slots], shm/state.h: any worker by atomics */
+	SECTION_CLUSTER_STATE,      /* [cluster slots] */
+	SECTION_ENDPOINT_STATE,     /* [endpoint slots] */
+	SECTION_SOURCES,            /* struct source_line x source_lines */
+	SECTION_CLUSTER_OUTCOMES,   /* [worker][cluster slots] struct outcomes; the worker */
+	SECTION_ENDPOINT_OUTCOMES,  /* [worker][endpoint slots] */
+	SECTION_EVENTS,             /* struct event_ring; any worker, main thread, control plane */
 	SECTION_KIND_END,
 };
 
@@ -109,10 +120,11 @@ struct region_header {
 	uint32_t cluster_slots;
 	uint32_t endpoint_slots;
 	uint32_t slot_bytes;
+	uint32_t source_lines; /* a power of two */
 	uint32_t section_count;
 	uint32_t ready;         /* 1, stored last with release */
-	uint32_t static_crc32c; /* over the fields up to here, with this one zero, and sections */
-	uint32_t pad0[7];
+	uint32_t static_crc32c; /* over the fields up to here, and sections */
+	uint32_t pad0[6];
 
 	/* Control plane's line. */
 	uint64_t active;       /* generation << 2 | slot; 0: nothing published */

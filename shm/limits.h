@@ -41,6 +41,7 @@ enum fender_limits {
 
 	NAME_BYTES = 64, /* of listeners, clusters, interfaces, instances; NUL included */
 	MAX_DEVICE_BYTES = 256,
+	MAX_TEXT_BYTES = 4096, /* paths, host and domain names; NUL included */
 	MAX_POLICY_FILE_BYTES = 16 * 1024 * 1024,
 
 	/* A connection belongs to a bucket, a bucket to a worker (DESIGN "Sharding"). */
@@ -51,6 +52,18 @@ enum fender_limits {
 	MAGLEV_DEFAULT_MAX_SIZE = 65537,
 	MAGLEV_MAX_SIZE = 5000011,
 	ROUND_ROBIN_MAX_CYCLE = 65536,
+	RING_MAX_POINTS = 8388608,       /* of all clusters */
+	RENDEZVOUS_MAX_ENDPOINTS = 1024, /* a pick looks at each */
+	BOUNDED_MAX_ENDPOINTS = 1024,    /* likewise */
+
+	MAX_OPEN_MS = 14 * 24 * 3600 * 1000, /* with 50 % jitter within 2^31 ms */
+	MIN_WINDOW_MS = 100,
+	MIN_WINDOW_CALLS = 10,
+	MAX_WINDOW_CALLS = 40000,
+	MAX_PRIORITIES = 8,
+	MAX_ATTEMPTS = 10,
+	MAX_QUEUE = 2048,       /* pending calls of a listener or cluster */
+	MAX_PERMITS = 16777215, /* of a bulkhead */
 };
 
 #endif

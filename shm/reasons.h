@@ -50,7 +50,15 @@
 	X(SNAT_REUSE_CHALLENGE, snat_reuse_challenge,                                            \
 	  "challenge ACK of an endpoint that remembers the port; answered")                      \
 	X(DRAINING, draining, "the listener or endpoint left the policy")                        \
-	X(DATAPLANE_RESTART, dataplane_restart, "in flight when the dataplane died")
+	X(DATAPLANE_RESTART, dataplane_restart, "in flight when the dataplane died")             \
+	X(CIRCUIT_OPEN, circuit_open, "the cluster's circuit breaker is open")                   \
+	X(HALF_OPEN_FULL, half_open_full,                                                        \
+	  "the cluster's circuit breaker is half-open and its probes are under way")             \
+	X(BULKHEAD_FULL, bulkhead_full, "all permits are taken and there is no queue")           \
+	X(QUEUE_FULL, queue_full, "all permits are taken and the queue is full")                 \
+	X(QUEUE_TIMEOUT, queue_timeout, "no permit came free within queue_timeout")              \
+	X(OVERLOAD, overload, "the cluster has its share of the connection table")               \
+	X(EXPECT_REPLY, expect_reply, "the endpoint did not reply within expect_reply")
 
 enum reason {
 #define X(id, name, text) REASON_##id,

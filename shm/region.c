@@ -40,6 +40,14 @@ static void resolve(struct region *region, const struct region_shape *shape)
 	region->endpoint_counters = section_at(region, s, SECTION_ENDPOINT_COUNTERS);
 	region->ports = section_at(region, s, SECTION_PORTS);
 	region->connections = section_at(region, s, SECTION_CONNECTIONS);
+	region->policy_counters = section_at(region, s, SECTION_POLICY_COUNTERS);
+	region->listener_state = section_at(region, s, SECTION_LISTENER_STATE);
+	region->cluster_state = section_at(region, s, SECTION_CLUSTER_STATE);
+	region->endpoint_state = section_at(region, s, SECTION_ENDPOINT_STATE);
+	region->sources = section_at(region, s, SECTION_SOURCES);
+	region->cluster_outcomes = section_at(region, s, SECTION_CLUSTER_OUTCOMES);
+	region->endpoint_outcomes = section_at(region, s, SECTION_ENDPOINT_OUTCOMES);
+	region->events = section_at(region, s, SECTION_EVENTS);
 }
 
 static int map_file(struct region *region, int fd, uint64_t bytes)

@@ -35,6 +35,8 @@ struct region_shape {
 	uint32_t cluster_slots;
 	uint32_t endpoint_slots;
 	uint32_t slot_bytes;
+	uint32_t source_lines; /* a power of two: two words for each connection, see region_shape.c
+				*/
 };
 
 /* A mapped region with its sections resolved. Pointers are into the mapping. */
@@ -55,6 +57,14 @@ struct region {
 	struct call_counters *endpoint_counters;
 	struct port_status *ports;
 	struct conn *connections;
+	struct policy_counters *policy_counters;
+	struct listener_state *listener_state;
+	struct cluster_state *cluster_state;
+	struct endpoint_state *endpoint_state;
+	struct source_line *sources;
+	struct outcomes *cluster_outcomes;
+	struct outcomes *endpoint_outcomes;
+	struct event_ring *events;
 };
 
 /* Bytes a region made by @spec takes on tmpfs; 0 when the spec is out of bounds. */
@@ -110,6 +120,24 @@ static inline struct call_counters *region_endpoint_counters(const struct region
 							     uint32_t worker, uint32_t slot)
 {
 	return &r->endpoint_counters[(uint64_t)worker * r->shape.endpoint_slots + slot];
+}
+
+static inline struct policy_counters *region_policy_counters(const struct region *r,
+							     uint32_t worker, uint32_t slot)
+{
+	return &r->policy_counters[(uint64_t)worker * r->shape.cluster_slots + slot];
+}
+
+static inline struct outcomes *region_cluster_outcomes(const struct region *r, uint32_t worker,
+						       uint32_t slot)
+{
+	return &r->cluster_outcomes[(uint64_t)worker * r->shape.cluster_slots + slot];
+}
+
+static inline struct outcomes *region_endpoint_outcomes(const struct region *r, uint32_t worker,
+							uint32_t slot)
+{
+	return &r->endpoint_outcomes[(uint64_t)worker * r->shape.endpoint_slots + slot];
 }
 
 static inline struct conn *region_connections(const struct region *r, uint32_t worker)

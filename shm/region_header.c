@@ -57,6 +57,7 @@ struct region_shape region_header_shape(const struct region_header *header)
 		.cluster_slots = header->cluster_slots,
 		.endpoint_slots = header->endpoint_slots,
 		.slot_bytes = header->slot_bytes,
+		.source_lines = header->source_lines,
 	};
 }
 
@@ -85,6 +86,7 @@ int region_header_fill(struct region_header *header, const char *instance,
 	header->cluster_slots = shape->cluster_slots;
 	header->endpoint_slots = shape->endpoint_slots;
 	header->slot_bytes = shape->slot_bytes;
+	header->source_lines = shape->source_lines;
 	header->section_count = REGION_SECTIONS;
 	header->total_bytes = region_shape_sections(shape, header->sections);
 	header->ready = 1;

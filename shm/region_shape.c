@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+enum { MIN_SOURCE_LINES = 64 };
+
 static int in(uint32_t value, uint32_t low, uint32_t high)
 {
 	return value >= low && value <= high;
@@ -23,6 +25,16 @@ static uint32_t registry_slots(uint32_t capacity)
 	return slots;
 }
 
+/* A line has SOURCES_PER_LINE words: two for each connection. */
+static uint32_t source_lines(uint64_t workers, uint64_t connections_per_worker)
+{
+	uint32_t lines = MIN_SOURCE_LINES;
+
+	while (lines < workers * connections_per_worker / 4)
+		lines *= 2;
+	return lines;
+}
+
 int region_shape_from_spec(const struct region_spec *spec, struct region_shape *shape)
 {
 	if (!in(spec->workers, 1, MAX_WORKERS) ||
@@ -39,6 +51,7 @@ int region_shape_from_spec(const struct region_spec *spec, struct region_shape *
 		.endpoint_slots = registry_slots(spec->endpoints),
 		.slot_bytes = (uint32_t)page_up(spec->slot_bytes),
 	};
+	shape->source_lines = source_lines(shape->workers, shape->connections_per_worker);
 	return 0;
 }
 
@@ -55,7 +68,8 @@ int region_shape_valid(const struct region_shape *shape)
 	       slots_valid(shape->cluster_slots, MAX_CLUSTERS) &&
 	       slots_valid(shape->endpoint_slots, MAX_ENDPOINTS) &&
 	       in(shape->slot_bytes, MIN_SLOT_BYTES, MAX_SLOT_BYTES) &&
-	       shape->slot_bytes % REGION_PAGE_BYTES == 0;
+	       shape->slot_bytes % REGION_PAGE_BYTES == 0 &&
+	       shape->source_lines == source_lines(shape->workers, shape->connections_per_worker);
 }
 
 uint64_t region_shape_sections(const struct region_shape *shape,
@@ -82,6 +96,16 @@ uint64_t region_shape_sections(const struct region_shape *shape,
 		 workers * shape->endpoint_slots},
 		{SECTION_PORTS, sizeof(struct port_status), MAX_INTERFACES},
 		{SECTION_CONNECTIONS, sizeof(struct conn), workers * shape->connections_per_worker},
+		{SECTION_POLICY_COUNTERS, sizeof(struct policy_counters),
+		 workers * shape->cluster_slots},
+		{SECTION_LISTENER_STATE, sizeof(struct listener_state), shape->listener_slots},
+		{SECTION_CLUSTER_STATE, sizeof(struct cluster_state), shape->cluster_slots},
+		{SECTION_ENDPOINT_STATE, sizeof(struct endpoint_state), shape->endpoint_slots},
+		{SECTION_SOURCES, sizeof(struct source_line), shape->source_lines},
+		{SECTION_CLUSTER_OUTCOMES, sizeof(struct outcomes), workers * shape->cluster_slots},
+		{SECTION_ENDPOINT_OUTCOMES, sizeof(struct outcomes),
+		 workers * shape->endpoint_slots},
+		{SECTION_EVENTS, sizeof(struct event_ring), 1},
 	};
 	uint64_t off = page_up(sizeof(struct region_header));
 

@@ -24,20 +24,6 @@ struct registry retire_load(const struct region *region, enum state_kind kind)
 	}
 }
 
-/* One worker's counters of a slot. */
-static struct call_counters *calls_of(const struct region *region, enum state_kind kind,
-				      uint32_t worker, uint32_t slot)
-{
-	switch (kind) {
-	case STATE_LISTENER:
-		return &region_listener_counters(region, worker, slot)->calls;
-	case STATE_CLUSTER:
-		return region_cluster_counters(region, worker, slot);
-	default:
-		return region_endpoint_counters(region, worker, slot);
-	}
-}
-
 static uint32_t slot_of(const struct conn *conn, enum state_kind kind)
 {
 	switch (kind) {
@@ -47,6 +33,21 @@ static uint32_t slot_of(const struct conn *conn, enum state_kind kind)
 		return __atomic_load_n(&conn->cluster, __ATOMIC_RELAXED);
 	default:
 		return __atomic_load_n(&conn->endpoint, __ATOMIC_RELAXED);
+	}
+}
+
+/* A waiting call has no attempt, but may still name the endpoint of its last. */
+static uint32_t waiting_slot_of(const struct conn *conn, enum state_kind kind)
+{
+	const struct call *call = &conn->call;
+
+	switch (kind) {
+	case STATE_LISTENER:
+		return __atomic_load_n(&call->listener, __ATOMIC_RELAXED);
+	case STATE_CLUSTER:
+		return __atomic_load_n(&call->cluster, __ATOMIC_RELAXED);
+	default:
+		return __atomic_load_n(&call->endpoint, __ATOMIC_RELAXED);
 	}
 }
 
@@ -60,7 +61,14 @@ static int is_in(const struct slot_set *set, uint32_t slot)
 	return (int)(set->bits[slot / 64] >> slot % 64 & 1);
 }
 
-/* The slots that connections refer to. */
+/* Numbers that are no slot (CALL_NO_SLOT) hold nothing. */
+static void hold(struct slot_set *set, uint32_t slot)
+{
+	if (slot < MAX_SLOTS)
+		set->bits[slot / 64] |= UINT64_C(1) << slot % 64;
+}
+
+/* The slots that connections and waiting calls refer to. */
 static void held_slots(const struct region *region, enum state_kind kind, struct slot_set *held)
 {
 	const uint64_t count =
@@ -69,27 +77,86 @@ static void held_slots(const struct region *region, enum state_kind kind, struct
 	memset(held, 0, sizeof(*held));
 	for (uint64_t i = 0; i < count; i++) {
 		const struct conn *conn = &region->connections[i];
-		uint32_t slot;
-
 		/* Pairs with the release of the worker that made the entry. */
-		if (__atomic_load_n(&conn->state, __ATOMIC_ACQUIRE) == CONN_FREE)
+		uint8_t state = __atomic_load_n(&conn->state, __ATOMIC_ACQUIRE);
+
+		if (state == CONN_FREE)
 			continue;
-		slot = slot_of(conn, kind);
-		if (slot < MAX_SLOTS)
-			held->bits[slot / 64] |= UINT64_C(1) << slot % 64;
+		hold(held, slot_of(conn, kind));
+		if (state == CONN_WAITING)
+			hold(held, waiting_slot_of(conn, kind));
 	}
 }
 
-static void clear_counters(const struct region *region, enum state_kind kind, uint32_t slot)
+static int is_zero(const uint64_t *word)
 {
-	const size_t bytes = kind == STATE_LISTENER ? sizeof(struct listener_counters)
-						    : sizeof(struct call_counters);
+	return __atomic_load_n(word, __ATOMIC_RELAXED) == 0;
+}
 
+/* Nothing is in flight, queued or on its way, by the words that the workers share. */
+static int is_idle(const struct region *region, enum state_kind kind, uint32_t slot)
+{
+	const struct cluster_state *cluster;
+
+	switch (kind) {
+	case STATE_LISTENER:
+		return is_zero(&region->listener_state[slot].bulkhead.word);
+	case STATE_CLUSTER:
+		cluster = &region->cluster_state[slot];
+		return is_zero(&cluster->bulkhead.word) && is_zero(&cluster->attempts_in_flight) &&
+		       is_zero(&cluster->retries_in_flight);
+	default:
+		return is_zero(&region->endpoint_state[slot].in_flight);
+	}
+}
+
+static void clear(void *state, size_t bytes)
+{
+	uint64_t *words = state;
+
+	for (size_t i = 0; i < bytes / sizeof(*words); i++)
+		__atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
+}
+
+static void clear_listener(const struct region *region, uint32_t slot)
+{
+	clear(&region->listener_state[slot], sizeof(struct listener_state));
+	for (uint32_t w = 0; w < region->shape.workers; w++)
+		clear(region_listener_counters(region, w, slot), sizeof(struct listener_counters));
+}
+
+static void clear_cluster(const struct region *region, uint32_t slot)
+{
+	clear(&region->cluster_state[slot], sizeof(struct cluster_state));
 	for (uint32_t w = 0; w < region->shape.workers; w++) {
-		uint64_t *words = (uint64_t *)calls_of(region, kind, w, slot);
+		clear(region_cluster_counters(region, w, slot), sizeof(struct call_counters));
+		clear(region_policy_counters(region, w, slot), sizeof(struct policy_counters));
+		clear(region_cluster_outcomes(region, w, slot), sizeof(struct outcomes));
+	}
+}
 
-		for (size_t i = 0; i < bytes / sizeof(*words); i++)
-			__atomic_store_n(&words[i], 0, __ATOMIC_RELAXED);
+static void clear_endpoint(const struct region *region, uint32_t slot)
+{
+	clear(&region->endpoint_state[slot], sizeof(struct endpoint_state));
+	for (uint32_t w = 0; w < region->shape.workers; w++) {
+		clear(region_endpoint_counters(region, w, slot), sizeof(struct call_counters));
+		clear(region_endpoint_outcomes(region, w, slot), sizeof(struct outcomes));
+	}
+}
+
+/* A name that takes the slot starts from nothing. */
+static void clear_state(const struct region *region, enum state_kind kind, uint32_t slot)
+{
+	switch (kind) {
+	case STATE_LISTENER:
+		clear_listener(region, slot);
+		break;
+	case STATE_CLUSTER:
+		clear_cluster(region, slot);
+		break;
+	default:
+		clear_endpoint(region, slot);
+		break;
 	}
 }
 
@@ -158,11 +225,12 @@ void retire_unnamed(const struct region *region, enum state_kind kind, struct re
 		const struct registry_entry *entry = &registry->entries[slot];
 
 		if (entry->key > REGISTRY_REMOVED && entry->generation < generation &&
-		    entry->generation < unused_below && !is_in(&held, slot))
+		    entry->generation < unused_below && !is_in(&held, slot) &&
+		    (reader_dead || is_idle(region, kind, slot)))
 			registry_remove(registry, slot, removal_ns);
 		if (entry->key == REGISTRY_REMOVED && entry->generation != 0 &&
 		    entry->generation < beat_ns) {
-			clear_counters(region, kind, slot);
+			clear_state(region, kind, slot);
 			registry_recycle(registry, slot);
 		}
 	}

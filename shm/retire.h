@@ -2,12 +2,13 @@
 /*
  * Make room in the registry: free the entries of names that left the policy; private to shm/.
  *
- * A name's counters are written by workers whose policy names it or that hold a connection of
- * it, a resting one included. So an entry is removed when every running worker decides by a later
- * generation and no entry of the connection table refers to it: from then on none will. It is
- * used again, with zeroed counters, when every running worker has begun a loop since (its
- * heartbeat is later than the removal): a worker may count on in the loop that freed the last
- * connection.
+ * A name's counters and policy state are written by workers whose policy names it or that hold a
+ * connection of it, a resting or waiting one included. So an entry is removed when every running
+ * worker decides by a later generation, no entry of the connection table refers to it and its
+ * state shows nothing in flight: from then on none will. (What a killed dataplane left in flight
+ * does not count: its successor counts anew, shm/state.h.) It is used again, with counters and
+ * state zeroed, when every running worker has begun a loop since (its heartbeat is later than the
+ * removal): a worker may count on in the loop that freed the last connection.
  */
 #ifndef FENDER_SHM_RETIRE_H
 #define FENDER_SHM_RETIRE_H
@@ -26,7 +27,8 @@ struct registry retire_load(const struct region *region, enum state_kind kind);
  * @generation: of the next image
  * @reader_dead: no dataplane runs
  *
- * Cost: one pass over the first lines of the connection table.
+ * Cost: one pass over the first line of each entry of the connection table, the last of waiting
+ * ones.
  */
 void retire_unnamed(const struct region *region, enum state_kind kind, struct registry *registry,
 		    uint64_t generation, int reader_dead);

@@ -32,8 +32,13 @@ static inline uint64_t walk_cluster(const struct image_header *img, const struct
 	const struct image_interface *i = IMAGE_ARRAY(img, struct image_interface, interfaces);
 	const struct image_endpoint *e = IMAGE_ARRAY(img, struct image_endpoint, endpoints);
 	const uint16_t *table = IMAGE_ARRAY(img, uint16_t, tables) + c->table_first;
-	uint64_t sum = strlen(image_string(img, c->name));
+	uint64_t sum = strlen(image_string(img, c->name)) +
+		       strlen(image_string(img, c->health.path)) +
+		       strlen(image_string(img, c->health.host)) +
+		       strlen(image_string(img, c->source.name));
 
+	for (uint32_t k = 0; k < c->table_count && c->algorithm == LB_RING_HASH; k++)
+		sum += IMAGE_ARRAY(img, uint64_t, points)[c->point_first + k];
 	for (uint32_t k = 0; k < c->table_count; k++)
 		sum += e[c->first_endpoint + table[k]].weight;
 	for (uint32_t k = 0; k < c->endpoint_count; k++) {

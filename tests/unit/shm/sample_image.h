@@ -16,14 +16,15 @@ enum {
 	SAMPLE_ROUTES = 5,
 	SAMPLE_NEIGHBOURS = 2,
 	SAMPLE_LISTENERS = 3,
-	SAMPLE_CLUSTERS = 4,
-	SAMPLE_ENDPOINTS = 6,
+	SAMPLE_CLUSTERS = 5,
+	SAMPLE_ENDPOINTS = 7,
 	SAMPLE_CYCLE = 3, /* round robin table of two of the clusters */
 	SAMPLE_MAGLEV = 7,
+	SAMPLE_POINTS = 3, /* of the ring hash; its table stands last */
 	SAMPLE_STRING_BYTES = 512,
 };
 
-/* Everything before the tables, whose size varies. */
+/* Everything before the tables, whose size varies; points and strings follow them. */
 struct sample {
 	struct image_header header;
 	struct image_interface interfaces[SAMPLE_INTERFACES];
@@ -68,8 +69,9 @@ static inline uint32_t sample_string(struct sample *s, const char *text)
 static inline void sample_spans(struct sample *s, uint32_t maglev_size)
 {
 	struct image_header *h = &s->header;
-	uint32_t tables = SAMPLE_CYCLE + maglev_size;
-	uint32_t strings = (uint32_t)(sizeof(*s) + tables * 2 + 7) & ~7u;
+	uint32_t tables = SAMPLE_CYCLE + maglev_size + SAMPLE_POINTS;
+	uint32_t points = (uint32_t)(sizeof(*s) + tables * 2 + 7) & ~7u;
+	uint32_t strings = points + SAMPLE_POINTS * 8;
 
 #define SPAN(name, n) ((struct image_span){(uint32_t)offsetof(struct sample, name), (n)})
 	h->interfaces = SPAN(interfaces, SAMPLE_INTERFACES);
@@ -81,6 +83,7 @@ static inline void sample_spans(struct sample *s, uint32_t maglev_size)
 	h->endpoints = SPAN(endpoints, SAMPLE_ENDPOINTS);
 #undef SPAN
 	h->tables = (struct image_span){sizeof(*s), tables};
+	h->points = (struct image_span){points, SAMPLE_POINTS};
 	h->strings = (struct image_span){strings, SAMPLE_STRING_BYTES};
 	h->length = strings + SAMPLE_STRING_BYTES;
 }
@@ -131,6 +134,77 @@ static inline void sample_network(struct sample *s)
 		};
 }
 
+static inline struct image_breaker sample_breaker(void)
+{
+	return (struct image_breaker){
+		.mode = MODE_ENFORCE,
+		.probes = 3,
+		.successes = 3,
+		.failure_rate = 5000,
+		.slow_rate = 10000,
+		.window = 100,
+		.minimum_calls = 20,
+		.open_ms = 5000,
+		.max_open_ms = 60000,
+		.half_open_ms = 10000,
+	};
+}
+
+/* Every policy block, in the first cluster; a name to resolve in the last. */
+static inline void sample_blocks(struct sample *s)
+{
+	struct image_cluster *c = &s->clusters[0];
+
+	c->balance.bounded_load = 125;
+	c->balance.slow_start_ms = 30000;
+	c->breaker = sample_breaker();
+	c->outlier = (struct image_outlier){
+		.breaker = sample_breaker(),
+		.max_ejected = 5000,
+		.statistics = OUTLIER_SUCCESS_RATE | OUTLIER_LATENCY,
+		.interval_ms = 10000,
+		.minimum_hosts = 5,
+		.minimum_calls = 100,
+	};
+	c->outlier.breaker.consecutive_failures = 5;
+	c->bulkhead = (struct image_bulkhead){
+		.mode = MODE_ENFORCE,
+		.share = 5000,
+		.max_concurrent = 64,
+		.max_queue = 128,
+		.queue_timeout_ms = 1000,
+	};
+	c->endpoint_bulkhead = (struct image_bulkhead){.mode = MODE_OBSERVE, .max_concurrent = 8};
+	c->retry = (struct image_retry){
+		.mode = MODE_ENFORCE,
+		.max_attempts = 3,
+		.on = RETRY_ON_CONNECT_FAILURE | RETRY_ON_CONNECT_TIMEOUT,
+		.base_us = 25000,
+		.max_us = 250000,
+		.factor_percent = 200,
+		.ratio = 2000,
+		.minimum_per_second = 10,
+		.window_ms = 10000,
+	};
+	c->health = (struct image_health_check){
+		.type = HEALTH_HTTP,
+		.healthy_threshold = 2,
+		.unhealthy_threshold = 3,
+		.path = sample_string(s, "/health"),
+		.interval_ms = 10000,
+		.unhealthy_interval_ms = 10000,
+		.timeout_ms = 5000,
+		.mode = MODE_ENFORCE,
+		.source = sample_ip("10.2.0.1"),
+	};
+	s->clusters[SAMPLE_CLUSTERS - 1].source = (struct image_endpoint_source){
+		.kind = SOURCE_DNS,
+		.stale_ok = 1,
+		.name = sample_string(s, "cache.example.net"),
+		.refresh_ms = 5000,
+	};
+}
+
 static inline void sample_clusters(struct sample *s, uint32_t maglev_size)
 {
 	static const struct {
@@ -138,10 +212,9 @@ static inline void sample_clusters(struct sample *s, uint32_t maglev_size)
 		uint32_t first, count;
 		uint8_t algorithm;
 	} rows[SAMPLE_CLUSTERS] = {
-		{"orders", 0, 2, LB_ROUND_ROBIN},
-		{"payments", 2, 2, LB_MAGLEV},
+		{"orders", 0, 2, LB_ROUND_ROBIN}, {"payments", 2, 2, LB_MAGLEV},
 		{"dns6", 4, 2, LB_ROUND_ROBIN}, /* with the table of orders */
-		{"empty", 6, 0, LB_ROUND_ROBIN},
+		{"empty", 6, 0, LB_ROUND_ROBIN},  {"cache", 6, 1, LB_RING_HASH},
 	};
 
 	for (uint32_t i = 0; i < SAMPLE_CLUSTERS; i++)
@@ -151,13 +224,17 @@ static inline void sample_clusters(struct sample *s, uint32_t maglev_size)
 			.first_endpoint = rows[i].first,
 			.endpoint_count = rows[i].count,
 			.algorithm = rows[i].algorithm,
-			.hash_on = rows[i].algorithm == LB_MAGLEV ? HASH_ON_SOURCE_IP : 0,
-			.table_first = rows[i].algorithm == LB_MAGLEV ? SAMPLE_CYCLE : 0,
-			.table_count = rows[i].count == 0               ? 0
-				       : rows[i].algorithm == LB_MAGLEV ? maglev_size
-									: SAMPLE_CYCLE,
+			.hash_on = rows[i].algorithm == LB_ROUND_ROBIN ? 0 : HASH_ON_SOURCE_IP,
+			.table_count = rows[i].count ? SAMPLE_CYCLE : 0,
+			.weight_sum = rows[i].count == 2 ? 3 : rows[i].count,
 			.timeouts = {1000, 15000, 3600000, 30000, 60000, 0, 1000, 30000},
+			.balance = {.panic_threshold = 5000, .priorities = 1},
 		};
+	s->clusters[1].table_first = SAMPLE_CYCLE;
+	s->clusters[1].table_count = maglev_size;
+	s->clusters[4].table_first = SAMPLE_CYCLE + maglev_size;
+	s->clusters[4].table_count = SAMPLE_POINTS;
+	sample_blocks(s);
 }
 
 static inline void sample_endpoints(struct sample *s)
@@ -169,6 +246,7 @@ static inline void sample_endpoints(struct sample *s)
 		{"orders", "10.2.0.11", 80},    {"orders", "10.2.0.12", 80},
 		{"payments", "10.2.0.11", 443}, {"payments", "10.2.0.11", 444},
 		{"dns6", "fd02::53", 53},       {"dns6", "fd02::54", 53},
+		{"cache", "10.2.0.13", 80},
 	};
 	char name[ENDPOINT_NAME_BYTES];
 
@@ -177,7 +255,7 @@ static inline void sample_endpoints(struct sample *s)
 
 		*e = (struct image_endpoint){
 			.ip = sample_ip(rows[i].ip),
-			.snat = sample_ip(i < 4 ? "10.2.0.1" : "fd02::1"),
+			.snat = sample_ip(strchr(rows[i].ip, ':') ? "fd02::1" : "10.2.0.1"),
 			.next_hop = sample_ip(rows[i].ip),
 			.port = htons(rows[i].port),
 			.weight = (uint16_t)(1 + i % 2),
@@ -212,6 +290,26 @@ static inline void sample_listeners(struct sample *s)
 			.proto = rows[i].proto,
 			.family = sample_family(rows[i].ip),
 		};
+	s->listeners[0].bulkhead = (struct image_bulkhead){
+		.mode = MODE_ENFORCE,
+		.max_concurrent = 1000,
+		.max_queue = 10,
+		.queue_timeout_ms = 100,
+	};
+}
+
+/* What stands behind struct sample. */
+static inline void sample_tables(struct sample *s, uint32_t maglev_size, uint32_t tag)
+{
+	uint16_t *tables = (uint16_t *)((uint8_t *)s + s->header.tables.off);
+	uint64_t *points = (uint64_t *)((uint8_t *)s + s->header.points.off);
+
+	for (uint32_t i = 0; i < SAMPLE_CYCLE; i++)
+		tables[i] = i % 2;
+	for (uint32_t i = 0; i < maglev_size; i++)
+		tables[SAMPLE_CYCLE + i] = (uint16_t)((tag >> i % 16) & 1);
+	for (uint32_t i = 0; i < SAMPLE_POINTS; i++)
+		points[i] = UINT64_MAX / SAMPLE_POINTS * i;
 }
 
 /*
@@ -220,10 +318,9 @@ static inline void sample_listeners(struct sample *s)
  */
 static inline struct sample *sample_make(uint32_t maglev_size, uint32_t tag)
 {
-	size_t bytes =
-		sizeof(struct sample) + (SAMPLE_CYCLE + maglev_size) * 2 + 8 + SAMPLE_STRING_BYTES;
+	size_t bytes = sizeof(struct sample) + (SAMPLE_CYCLE + maglev_size + SAMPLE_POINTS) * 2 +
+		       8 + SAMPLE_POINTS * 8 + SAMPLE_STRING_BYTES;
 	struct sample *s = calloc(1, bytes);
-	uint16_t *tables;
 
 	if (!s)
 		abort();
@@ -234,7 +331,7 @@ static inline struct sample *sample_make(uint32_t maglev_size, uint32_t tag)
 		.workers = 1,
 		.connections = MIN_CONNECTIONS,
 		.listeners = 4,
-		.clusters = 4,
+		.clusters = 5,
 		.endpoints = 8,
 		.slot_bytes = DEFAULT_SLOT_BYTES,
 		.spin_us = tag,
@@ -244,21 +341,39 @@ static inline struct sample *sample_make(uint32_t maglev_size, uint32_t tag)
 	sample_clusters(s, maglev_size);
 	sample_endpoints(s);
 	sample_listeners(s);
-	tables = (uint16_t *)((uint8_t *)s + s->header.tables.off);
-	for (uint32_t i = 0; i < SAMPLE_CYCLE; i++)
-		tables[i] = i % 2;
-	for (uint32_t i = 0; i < maglev_size; i++)
-		tables[SAMPLE_CYCLE + i] = (uint16_t)((tag >> i % 16) & 1);
+	sample_tables(s, maglev_size, tag);
+	for (uint32_t i = 0; i < SAMPLE_CLUSTERS; i++)
+		s->clusters[i].members_hash =
+			image_members_hash(&s->endpoints[s->clusters[i].first_endpoint],
+					   s->clusters[i].endpoint_count);
 	image_seal(&s->header, 0);
 	return s;
 }
 
-/* True when the big table is the one that was made with the image's tag. */
+/* Header and strings: no arrays at all. */
+static inline struct sample *sample_bare(uint32_t tag)
+{
+	static const char strings[8] = "\0alone";
+	struct sample *s = sample_make(SAMPLE_MAGLEV, tag);
+	struct image_header *h = &s->header;
+	struct image_span none = {sizeof(*h), 0};
+
+	h->interfaces = h->addresses = h->routes = h->neighbours = none;
+	h->listeners = h->clusters = h->endpoints = h->tables = h->points = none;
+	h->strings = (struct image_span){sizeof(*h), sizeof(strings)};
+	h->length = sizeof(*h) + sizeof(strings);
+	h->sidecar.name = 1;
+	memcpy((uint8_t *)s + sizeof(*h), strings, sizeof(strings));
+	image_seal(h, 0);
+	return s;
+}
+
+/* True when the big table, if there is one, was made with the image's tag. */
 static inline int sample_is_whole(const struct image_header *image)
 {
 	const uint16_t *tables = IMAGE_ARRAY(image, uint16_t, tables);
 
-	for (uint32_t i = 0; i < image->tables.count - SAMPLE_CYCLE; i++) {
+	for (uint32_t i = 0; SAMPLE_CYCLE + i + SAMPLE_POINTS < image->tables.count; i++) {
 		if (tables[SAMPLE_CYCLE + i] != ((image->sidecar.spin_us >> i % 16) & 1))
 			return 0;
 	}

@@ -43,7 +43,7 @@ static inline struct region_spec small_spec(void)
 		.workers = 2,
 		.connections = MIN_CONNECTIONS,
 		.listeners = 4,
-		.clusters = 4,
+		.clusters = 5,
 		.endpoints = 8,
 		.slot_bytes = MIN_SLOT_BYTES,
 	};

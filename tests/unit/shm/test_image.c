@@ -25,27 +25,9 @@ static void a_complete_image_is_accepted(void)
 	free(s);
 }
 
-/* Header and strings: no arrays at all. */
-static struct sample *bare_image(void)
-{
-	static const char strings[8] = "\0alone";
-	struct sample *s = sample_make(SAMPLE_MAGLEV, 5);
-	struct image_header *h = &s->header;
-	struct image_span none = {sizeof(*h), 0};
-
-	h->interfaces = h->addresses = h->routes = h->neighbours = none;
-	h->listeners = h->clusters = h->endpoints = h->tables = none;
-	h->strings = (struct image_span){sizeof(*h), sizeof(strings)};
-	h->length = sizeof(*h) + sizeof(strings);
-	h->sidecar.name = 1;
-	memcpy((uint8_t *)s + sizeof(*h), strings, sizeof(strings));
-	image_seal(h, 0);
-	return s;
-}
-
 static void an_image_without_arrays_is_accepted_but_not_without_a_name(void)
 {
-	struct sample *s = bare_image();
+	struct sample *s = sample_bare(5);
 
 	CU_ASSERT_EQUAL(check(s), 0);
 	s->header.sidecar.name = 0;
@@ -65,7 +47,7 @@ static void the_fuzzers_seeds_are_accepted(void)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct sample *s = i == 0   ? sample_make(SAMPLE_MAGLEV, 5)
 				   : i == 1 ? sample_make(MAGLEV_MIN_SIZE, 0xaaaa)
-					    : bare_image();
+					    : sample_bare(5);
 		uint8_t *seed = calloc(1, 65536);
 		char path[128];
 		size_t bytes;
@@ -182,7 +164,6 @@ struct row {
 /* One field each, wrong; everything else as in the valid image. */
 static const struct row refused[] = {
 	ROW(header.magic, 1),
-	ROW(header.pad, 1),
 	ROW(header.sidecar.workers, 0),
 	ROW(header.sidecar.workers, MAX_WORKERS + 1),
 	ROW(header.sidecar.connections, MIN_CONNECTIONS - 1),
@@ -219,7 +200,11 @@ static const struct row refused[] = {
 	ROW(header.endpoints.count, SAMPLE_ENDPOINTS + 1),
 	ROW(header.endpoints.count, 0xffffffff),
 	ROW(header.tables.count, 0x80000000),
-	ROW(header.tables.count, SAMPLE_CYCLE + SAMPLE_MAGLEV - 1),
+	ROW(header.tables.count, SAMPLE_CYCLE + SAMPLE_MAGLEV + SAMPLE_POINTS - 1),
+	ROW(header.points.off, 0),
+	ROW(header.points.count, SAMPLE_POINTS - 1),
+	ROW(header.points.count, SAMPLE_POINTS + 1),
+	ROW(header.points.count, RING_MAX_POINTS + 1),
 	ROW(header.strings.count, 0),
 	ROW(header.strings.count, SAMPLE_STRING_BYTES + 1),
 	ROW(header.strings.count, 0xffffffff),
@@ -280,10 +265,14 @@ static const struct row refused[] = {
 	ROW(clusters[0].endpoint_count, 0),
 	ROW(clusters[0].endpoint_count, 0xffffffff),
 	ROW(clusters[3].endpoint_count, 1),
+	ROW(clusters[3].point_first, 1),
 	ROW(clusters[0].algorithm, LB_MAGLEV),
-	ROW(clusters[0].algorithm, LB_MAGLEV + 1),
+	ROW(clusters[0].algorithm, LB_RING_HASH),
+	ROW(clusters[0].algorithm, LB_RENDEZVOUS),
+	ROW(clusters[0].algorithm, LB_ALGORITHMS),
 	ROW(clusters[0].hash_on, 4),
 	ROW(clusters[1].hash_on, 0),
+	ROW(clusters[4].hash_on, 0),
 	ROW(clusters[0].pad0, 1),
 	ROW(clusters[0].table_first, 1),
 	ROW(clusters[0].table_first, 0xffffffff),
@@ -295,6 +284,14 @@ static const struct row refused[] = {
 	ROW(clusters[1].table_count, MAGLEV_MAX_SIZE + 1),
 	ROW(clusters[3].table_count, 1),
 	ROW(clusters[3].table_first, 1),
+	ROW(clusters[4].table_first, 0),
+	ROW(clusters[4].table_count, SAMPLE_POINTS - 1),
+	ROW(clusters[4].table_count, SAMPLE_POINTS + 1),
+	ROW(clusters[4].table_count, RING_MAX_POINTS + 1),
+	ROW(clusters[4].point_first, 1),
+	ROW(clusters[4].point_first, 0xffffffff),
+	ROW(clusters[0].point_first, 1),
+	ROW(clusters[0].weight_sum, 2),
 	ROW(clusters[0].timeouts.connect_ms, 0),
 	ROW(clusters[0].timeouts.connect_ms, 0xffffffff),
 	ROW(clusters[0].timeouts.request_ms, 0),
@@ -304,6 +301,8 @@ static const struct row refused[] = {
 	ROW(clusters[0].timeouts.max_duration_ms, 0xffffffff),
 	ROW(clusters[0].timeouts.verdict_after_ms, 0xffffffff),
 	ROW(clusters[0].timeouts.drain_ms, 0xffffffff),
+	ROW(clusters[0].timeouts.expect_reply_ms, 0xffffffff),
+	ROW(clusters[0].timeouts.pad, 1),
 	ROW(endpoints[0].key, 12345),
 	ROW(endpoints[0].name, 0),
 	ROW(endpoints[0].name, SAMPLE_STRING_BYTES),
@@ -315,8 +314,12 @@ static const struct row refused[] = {
 	ROW(endpoints[0].interface, 0),
 	ROW(endpoints[0].family, FAMILY_V6),
 	ROW(endpoints[0].family, 0),
-	ROW(endpoints[0].pad0, 1),
-	ROW(endpoints[0].pad1, 1),
+	ROW(endpoints[0].pad0[0], 1),
+	ROW(endpoints[0].pad0[2], 1),
+	ROW(endpoints[0].priority, 1),
+	ROW(endpoints[0].priority, MAX_PRIORITIES),
+	ROW(endpoints[0].local, 1),
+	ROW(endpoints[0].local, 2),
 	ROW(endpoints[0].ip.b[15], 99),
 	ROW(endpoints[0].snat.b[15], 2),
 	ROW(endpoints[0].next_hop.b[0], 1),
@@ -371,6 +374,7 @@ static void header_words_out_of_bounds_are_refused(void)
 static int contradict(struct sample *s, unsigned int which)
 {
 	uint16_t *tables = (uint16_t *)((uint8_t *)s + s->header.tables.off);
+	uint64_t *points = (uint64_t *)((uint8_t *)s + s->header.points.off);
 	char *strings = (char *)s + s->header.strings.off;
 
 	switch (which) {
@@ -381,7 +385,7 @@ static int contradict(struct sample *s, unsigned int which)
 		tables[SAMPLE_CYCLE + SAMPLE_MAGLEV - 1] = 0xffff;
 		return 1;
 	case 2:
-		tables[SAMPLE_CYCLE + SAMPLE_MAGLEV] = 1; /* padding */
+		tables[SAMPLE_CYCLE + SAMPLE_MAGLEV + SAMPLE_POINTS] = 1; /* padding */
 		return 1;
 	case 3:
 		strings[0] = 'a';
@@ -438,6 +442,16 @@ static int contradict(struct sample *s, unsigned int which)
 		s->endpoints[0].next_hop = image_ip_v4(0);
 		return 1;
 	case 20:
+		tables[SAMPLE_CYCLE + SAMPLE_MAGLEV] = 1; /* point of endpoint 1 of 1 */
+		return 1;
+	case 21:
+		points[1] = 0;
+		points[0] = 1;
+		return 1;
+	case 22: /* points of no ring */
+		s->clusters[4].algorithm = LB_MAGLEV;
+		return 1;
+	case 23:
 		s->clusters[2].endpoint_count = 1; /* shares a table made for two */
 		s->clusters[3].first_endpoint = 5;
 		s->clusters[3].endpoint_count = 1;

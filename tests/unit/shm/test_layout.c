@@ -11,7 +11,7 @@
 #include "shm/publish.h"
 #include "tests/unit/shm/suite.h"
 
-enum { GOLDEN_REGION_ABI = 1, GOLDEN_IMAGE_ABI = 1 };
+enum { GOLDEN_REGION_ABI = 2, GOLDEN_IMAGE_ABI = 2 };
 
 struct row {
 	const char *name;
@@ -83,6 +83,14 @@ static void enumerators_keep_their_values(void)
 		{SECTION_ENDPOINT_COUNTERS, 9},
 		{SECTION_PORTS, 10},
 		{SECTION_CONNECTIONS, 11},
+		{SECTION_POLICY_COUNTERS, 12},
+		{SECTION_LISTENER_STATE, 13},
+		{SECTION_CLUSTER_STATE, 14},
+		{SECTION_ENDPOINT_STATE, 15},
+		{SECTION_SOURCES, 16},
+		{SECTION_CLUSTER_OUTCOMES, 17},
+		{SECTION_ENDPOINT_OUTCOMES, 18},
+		{SECTION_EVENTS, 19},
 		{WORKER_STOPPED, 0},
 		{WORKER_RUNNING, 1},
 		{WORKER_PARKED, 2},
@@ -97,6 +105,49 @@ static void enumerators_keep_their_values(void)
 		{CONN_ESTABLISHED, 3},
 		{CONN_CLOSING, 4},
 		{CONN_RESTING, 5},
+		{CONN_WAITING, 6},
+		{CONN_TOMBSTONE, 7},
+		{CALL_LISTENER_PERMIT, 1},
+		{CALL_CLUSTER_PERMIT, 2},
+		{CALL_SOURCE_PERMIT, 4},
+		{CALL_ENDPOINT_PERMIT, 8},
+		{CALL_CLUSTER_PROBE, 16},
+		{CALL_ENDPOINT_PROBE, 32},
+		{CALL_RETRY_ON_WIRE, 64},
+		{CALL_LISTENER_QUEUED, 128},
+		{CALL_CLUSTER_QUEUED, 256},
+		{CALL_ATTEMPT, 512},
+		{CALL_NO_SLOT, 0xffff},
+		{CALL_NO_CLUSTER_EPOCH, 1},
+		{CALL_NO_ENDPOINT_EPOCH, 2},
+		{CALL_STARTED, 4},
+		{CALL_BUDGETED, 8},
+		{CALL_WAS_PROBE, 16},
+		{CALL_OPEN, 32},
+		{BREAKER_CLOSED, 0},
+		{BREAKER_OPEN, 1},
+		{BREAKER_HALF_OPEN, 2},
+		{HEALTH_UNKNOWN, 0},
+		{HEALTH_HEALTHY, 1},
+		{HEALTH_UNHEALTHY, 2},
+		{OVERRIDE_NONE, 0},
+		{OVERRIDE_OPEN, 1},
+		{OVERRIDE_CLOSED, 2},
+		{EVENT_BREAKER_OPENED, 1},
+		{EVENT_BREAKER_HALF_OPEN, 2},
+		{EVENT_BREAKER_CLOSED, 3},
+		{EVENT_EJECTED, 4},
+		{EVENT_PROBING, 5},
+		{EVENT_READMITTED, 6},
+		{EVENT_EJECTION_REFUSED, 7},
+		{EVENT_PANIC_BEGAN, 8},
+		{EVENT_PANIC_ENDED, 9},
+		{EVENT_HEALTH_CHANGED, 10},
+		{EVENT_STALE_TABLE, 11},
+		{EVENT_ENDPOINTS_CHANGED, 12},
+		{SUBJECT_LISTENER, 1},
+		{SUBJECT_CLUSTER, 2},
+		{SUBJECT_ENDPOINT, 3},
 		{FAMILY_V4, 4},
 		{FAMILY_V6, 6},
 		{PROTO_TCP, 6},
@@ -111,9 +162,39 @@ static void enumerators_keep_their_values(void)
 		{HUGEPAGES_ALWAYS, 2},
 		{LB_ROUND_ROBIN, 0},
 		{LB_MAGLEV, 1},
+		{LB_RANDOM, 2},
+		{LB_LEAST_REQUESTS, 3},
+		{LB_PEAK_EWMA, 4},
+		{LB_RING_HASH, 5},
+		{LB_RENDEZVOUS, 6},
+		{MODE_OFF, 0},
+		{MODE_ENFORCE, 1},
+		{MODE_OBSERVE, 2},
+		{WINDOW_CALLS, 0},
+		{WINDOW_DURATION, 1},
+		{SCOPE_CLUSTER, 0},
+		{SCOPE_SOURCE, 1},
+		{RETRY_ON_CONNECT_FAILURE, 1},
+		{RETRY_ON_CONNECT_TIMEOUT, 2},
+		{JITTER_FULL, 0},
+		{JITTER_NONE, 1},
+		{HEALTH_NONE, 0},
+		{HEALTH_TCP, 1},
+		{HEALTH_HTTP, 2},
+		{OUTLIER_SUCCESS_RATE, 1},
+		{OUTLIER_LATENCY, 2},
+		{SOURCE_LIST, 0},
+		{SOURCE_FILE, 1},
+		{SOURCE_DNS, 2},
 		{HASH_ON_SOURCE_IP, 1},
 		{HASH_ON_SOURCE_PORT, 2},
 		{REASON_SLOTS, 64},
+		{POLICY_COUNTER_SLOTS, 40},
+		{EVENT_RING, 1024},
+		{WINDOW_BUCKETS, 10},
+		{BUDGET_MARKS, 16},
+		{LATENCY_BUCKETS, 60},
+		{SOURCES_PER_LINE, 8},
 		{POLICY_SLOTS, 3},
 		{MAX_INTERFACES, 16},
 		{NAME_BYTES, 64},
@@ -128,7 +209,7 @@ static void enumerators_keep_their_values(void)
 static void writers_have_lines_of_their_own(void)
 {
 #define LINE(field) (offsetof(struct region_header, field) / 64)
-	CU_ASSERT(LINE(pad0[6]) < LINE(active));
+	CU_ASSERT(LINE(pad0[5]) < LINE(active));
 	CU_ASSERT(LINE(pad1[3]) < LINE(reading));
 	CU_ASSERT(LINE(nack_text[191]) < LINE(sections));
 #undef LINE
@@ -137,6 +218,15 @@ static void writers_have_lines_of_their_own(void)
 	CU_ASSERT_EQUAL(sizeof(struct listener_counters) % 64, 0);
 	CU_ASSERT_EQUAL(sizeof(struct call_counters) % 64, 0);
 	CU_ASSERT_EQUAL(sizeof(struct conn) % 64, 0);
+	CU_ASSERT_EQUAL(offsetof(struct conn, call) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct policy_counters) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct listener_state) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct cluster_state) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct endpoint_state) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct source_line) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct outcomes) % 64, 0);
+	CU_ASSERT_EQUAL(offsetof(struct event_ring, entries) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct event), 64);
 }
 
 static const struct test tests[] = {

@@ -84,8 +84,8 @@ static void the_copy_carries_the_generation_and_the_same_content_hash(void)
 
 static void a_slot_takes_its_size_and_no_byte_more(void)
 {
-	const uint32_t fixed = sizeof(struct sample) + SAMPLE_STRING_BYTES;
-	const uint32_t fits = (MIN_SLOT_BYTES - fixed) / 2 - SAMPLE_CYCLE;
+	const uint32_t fixed = sizeof(struct sample) + SAMPLE_POINTS * 8 + SAMPLE_STRING_BYTES;
+	const uint32_t fits = (MIN_SLOT_BYTES - fixed) / 2 - SAMPLE_CYCLE - SAMPLE_POINTS;
 	struct sample *s = sample_make(fits, 5);
 	uint64_t generation;
 

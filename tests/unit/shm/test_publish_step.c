@@ -18,9 +18,9 @@
 #if defined(__SANITIZE_THREAD__)
 enum { WRITER_STOPS = 400009, WRITER_LOOKS = 1009, READER_STOPS = 4001 };
 #elif defined(__SANITIZE_ADDRESS__)
-enum { WRITER_STOPS = 50021, WRITER_LOOKS = 31, READER_STOPS = 11 };
+enum { WRITER_STOPS = 100003, WRITER_LOOKS = 61, READER_STOPS = 11 };
 #else
-enum { WRITER_STOPS = 3001, WRITER_LOOKS = 1, READER_STOPS = 1 };
+enum { WRITER_STOPS = 9001, WRITER_LOOKS = 1, READER_STOPS = 1 };
 #endif
 enum { EXIT_OK, EXIT_WRONG, EXIT_NO_PTRACE, EXIT_STALE };
 
@@ -196,7 +196,7 @@ static int run_reader(pid_t child, unsigned long stop)
 
 /*
  * Stopped behind each instruction up to the end of its copy, while three generations go by:
- * enough to use every slot again.
+ * enough to use every slot again. The time grows with the square of what is copied: a bare image.
  */
 static void a_reader_overtaken_at_any_instruction_adopts_a_whole_generation(void)
 {
@@ -204,6 +204,9 @@ static void a_reader_overtaken_at_any_instruction_adopts_a_whole_generation(void
 	int copied = 0;
 
 	start();
+	free(ours);
+	ours = sample_bare(99);
+	publish_ours();
 	while (!copied) {
 		pid_t child = traced_child(adopting_child);
 

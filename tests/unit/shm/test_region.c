@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "shm/crc32c.h"
+#include "shm/region_shape.h"
 #include "tests/unit/shm/suite.h"
 
 static char why[160];
@@ -104,9 +105,25 @@ static void two_mappings_are_one_region(void)
 	counter_add(&a.workers[1].packets.dropped[REASON_SLOTS - 1], 3);
 	region_connections(&a, 1)[MIN_CONNECTIONS / 2 - 1].syn_ttl = 9;
 	region_endpoint_counters(&a, 1, 15)->to_client_bytes = 5;
+	region_policy_counters(&a, 1, 15)->failed[REASON_SLOTS - 1] = 6;
+	region_cluster_outcomes(&a, 1, 15)->latency[LATENCY_BUCKETS - 1] = 7;
+	region_endpoint_outcomes(&a, 1, 15)->latency[LATENCY_BUCKETS - 1] = 8;
+	a.listener_state[7].ticket = 9;
+	a.cluster_state[15].budget.marks[BUDGET_MARKS - 1] = 10;
+	a.endpoint_state[15].window.pad = 11;
+	a.sources[63].word[SOURCES_PER_LINE - 1] = 12;
+	a.events->entries[EVENT_RING - 1].detail = 13;
 	CU_ASSERT_EQUAL(counter_read(&b.workers[1].packets.dropped[REASON_SLOTS - 1]), 3);
 	CU_ASSERT_EQUAL(region_connections(&b, 1)[MIN_CONNECTIONS / 2 - 1].syn_ttl, 9);
 	CU_ASSERT_EQUAL(region_endpoint_counters(&b, 1, 15)->to_client_bytes, 5);
+	CU_ASSERT_EQUAL(region_policy_counters(&b, 1, 15)->failed[REASON_SLOTS - 1], 6);
+	CU_ASSERT_EQUAL(region_cluster_outcomes(&b, 1, 15)->latency[LATENCY_BUCKETS - 1], 7);
+	CU_ASSERT_EQUAL(region_endpoint_outcomes(&b, 1, 15)->latency[LATENCY_BUCKETS - 1], 8);
+	CU_ASSERT_EQUAL(b.listener_state[7].ticket, 9);
+	CU_ASSERT_EQUAL(b.cluster_state[15].budget.marks[BUDGET_MARKS - 1], 10);
+	CU_ASSERT_EQUAL(b.endpoint_state[15].window.pad, 11);
+	CU_ASSERT_EQUAL(b.sources[63].word[SOURCES_PER_LINE - 1], 12);
+	CU_ASSERT_EQUAL(b.events->entries[EVENT_RING - 1].detail, 13);
 	region_close(&a);
 	region_close(&b);
 	unlink(path);
@@ -136,6 +153,13 @@ static void sections_neither_overlap_nor_leave_the_region(void)
 			    r.connections);
 	CU_ASSERT_PTR_EQUAL((uint8_t *)r.header + header.sections[SECTION_SLOTS - 1].off,
 			    r.slots[0]);
+	CU_ASSERT_PTR_EQUAL((uint8_t *)r.header + header.sections[SECTION_EVENTS - 1].off,
+			    r.events);
+	CU_ASSERT_PTR_EQUAL((uint8_t *)r.header + header.sections[SECTION_SOURCES - 1].off,
+			    r.sources);
+	CU_ASSERT_PTR_EQUAL(r.cluster_outcomes +
+				    header.sections[SECTION_CLUSTER_OUTCOMES - 1].count,
+			    region_cluster_outcomes(&r, 2, 0));
 	region_close(&r);
 	unlink(path);
 }
@@ -204,6 +228,37 @@ static void the_largest_spec_has_a_size(void)
 	};
 
 	CU_ASSERT(region_bytes(&spec) > (uint64_t)MAX_CONNECTIONS * sizeof(struct conn));
+}
+
+static void source_lines_grow_with_the_connections(void)
+{
+	static const struct {
+		uint32_t workers, connections, lines;
+	} rows[] = {
+		{1, MIN_CONNECTIONS, 64},
+		{1, 256, 64},
+		{1, 257, 64},
+		{1, 260, 128},
+		{2, 512, 128},
+		{1, DEFAULT_CONNECTIONS, 4096},
+		{3, DEFAULT_CONNECTIONS, 4096},
+		{16, 65, 64},
+		{1, MAX_CONNECTIONS, 1u << 20},
+		{13, MAX_CONNECTIONS, 1u << 20},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct region_spec spec = small_spec();
+		struct region_shape shape;
+
+		spec.workers = rows[i].workers;
+		spec.connections = rows[i].connections;
+		CU_ASSERT_EQUAL(region_shape_from_spec(&spec, &shape), 0);
+		CU_ASSERT_EQUAL(shape.source_lines, rows[i].lines);
+		CU_ASSERT(region_shape_valid(&shape));
+		shape.source_lines *= 2;
+		CU_ASSERT(!region_shape_valid(&shape));
+	}
 }
 
 /* The promise of DESIGN: a sidecar's region fits a container's 64 MiB of shared memory. */
@@ -362,6 +417,8 @@ static void every_wrong_word_of_the_static_header_is_refused(void)
 	REFUSED(h.cluster_slots = 0x80000000, -EINVAL);
 	REFUSED(h.endpoint_slots = 2 * h.endpoint_slots, -EINVAL);
 	REFUSED(h.slot_bytes += 8, -EINVAL);
+	REFUSED(h.source_lines = 0, -EINVAL);
+	REFUSED(h.source_lines *= 2, -EINVAL);
 	REFUSED(h.slot_bytes = 0xfffff000, -EINVAL);
 	REFUSED(h.section_count++, -EINVAL);
 	REFUSED(h.section_count = 0, -EINVAL);
@@ -414,6 +471,7 @@ static const struct test tests[] = {
 	TEST(creating_replaces_the_file_but_not_the_mapping),
 	TEST(specs_out_of_bounds_are_refused),
 	TEST(the_largest_spec_has_a_size),
+	TEST(source_lines_grow_with_the_connections),
 	TEST(the_default_spec_fits_32_mib),
 	TEST(a_full_tmpfs_fails_at_creation_and_nothing_is_left),
 	TEST(a_missing_directory_is_named),

@@ -8,17 +8,18 @@
 
 #include "shm/names.h"
 #include "shm/registry.h"
+#include "shm/retire.h"
 #include "tests/unit/shm/sample_image.h"
 #include "tests/unit/shm/suite.h"
 
 static struct region region;
 static char why[160];
 
-/* The sample with its endpoints on other ports: six names, all of them new. */
+/* The sample with its endpoints on other ports: seven names, all of them new. */
 static int publish_ports(uint16_t step, int reader_dead)
 {
-	static const char *const cluster[SAMPLE_ENDPOINTS] = {"orders",   "orders", "payments",
-							      "payments", "dns6",   "dns6"};
+	static const char *const cluster[SAMPLE_ENDPOINTS] = {
+		"orders", "orders", "payments", "payments", "dns6", "dns6", "cache"};
 	struct sample *s = sample_make(SAMPLE_MAGLEV, 1);
 	char *strings = (char *)s + s->header.strings.off;
 	char name[ENDPOINT_NAME_BYTES];
@@ -73,7 +74,7 @@ static void workers_apply(uint64_t generation)
 	}
 }
 
-/* 16 slots, so 8 names at most: six fit, twelve do not. */
+/* 16 slots, so 8 names at most: seven fit, fourteen do not. */
 static void start(void)
 {
 	small_region(&region, "retire");
@@ -102,11 +103,12 @@ static void publish_without_endpoints(void)
 		s->clusters[i].endpoint_count = 0;
 		s->clusters[i].table_first = 0;
 		s->clusters[i].table_count = 0;
+		s->clusters[i].weight_sum = 0;
 	}
-	/* Cut the endpoints and tables out. */
+	/* Cut the endpoints, tables and points out. */
 	memmove(s->endpoints, (uint8_t *)s + s->header.strings.off, SAMPLE_STRING_BYTES);
 	s->header.endpoints.count = 0;
-	s->header.tables = (struct image_span){s->header.endpoints.off, 0};
+	s->header.tables = s->header.points = (struct image_span){s->header.endpoints.off, 0};
 	s->header.strings.off = s->header.endpoints.off;
 	s->header.length = s->header.strings.off + SAMPLE_STRING_BYTES;
 	image_seal(&s->header, 0);
@@ -190,6 +192,176 @@ static void a_new_name_starts_with_zero_counters(void)
 	region_close(&region);
 }
 
+struct block {
+	void *at;
+	size_t bytes;
+};
+
+/* All that is kept of a name: everybody's words, and those of the last worker. */
+static unsigned int blocks_of(enum state_kind kind, uint32_t slot, struct block blocks[4])
+{
+	const uint32_t w = region.shape.workers - 1;
+	unsigned int n = 0;
+
+#define BLOCK(pointer)                        \
+	blocks[n++] = (struct block)          \
+	{                                     \
+		(pointer), sizeof(*(pointer)) \
+	}
+	switch (kind) {
+	case STATE_LISTENER:
+		BLOCK(&region.listener_state[slot]);
+		BLOCK(region_listener_counters(&region, w, slot));
+		break;
+	case STATE_CLUSTER:
+		BLOCK(&region.cluster_state[slot]);
+		BLOCK(region_cluster_counters(&region, w, slot));
+		BLOCK(region_policy_counters(&region, w, slot));
+		BLOCK(region_cluster_outcomes(&region, w, slot));
+		break;
+	default:
+		BLOCK(&region.endpoint_state[slot]);
+		BLOCK(region_endpoint_counters(&region, w, slot));
+		BLOCK(region_endpoint_outcomes(&region, w, slot));
+		break;
+	}
+#undef BLOCK
+	return n;
+}
+
+static void fill(enum state_kind kind, uint32_t slot)
+{
+	struct block blocks[4];
+	unsigned int count = blocks_of(kind, slot, blocks);
+
+	for (unsigned int i = 0; i < count; i++)
+		memset(blocks[i].at, 0xff, blocks[i].bytes);
+}
+
+static int every_byte_is(enum state_kind kind, uint32_t slot, uint8_t value)
+{
+	struct block blocks[4];
+	unsigned int count = blocks_of(kind, slot, blocks);
+
+	for (unsigned int i = 0; i < count; i++) {
+		const uint8_t *bytes = blocks[i].at;
+
+		for (size_t k = 0; k < blocks[i].bytes; k++) {
+			if (bytes[k] != value)
+				return 0;
+		}
+	}
+	return 1;
+}
+
+static uint32_t first_live(const struct registry *registry)
+{
+	uint32_t slot = 0;
+
+	while (registry_key(&registry->entries[slot]) == REGISTRY_FREE)
+		slot++;
+	return slot;
+}
+
+static void a_recycled_slot_holds_no_state_and_its_neighbour_keeps_its_own(void)
+{
+	start();
+	for (int i = 0; i < STATE_KINDS; i++) {
+		const enum state_kind kind = (enum state_kind)i;
+		struct registry registry = retire_load(&region, kind);
+		const uint32_t slot = first_live(&registry);
+		const uint32_t neighbour = (slot + 1) % registry.slots;
+
+		fill(kind, slot);
+		fill(kind, neighbour);
+		registry_remove(&registry, slot, 1);
+		retire_unnamed(&region, kind, &registry, 1, 0);
+		CU_ASSERT_EQUAL(registry.entries[slot].generation, 0);
+		CU_ASSERT(every_byte_is(kind, slot, 0));
+		CU_ASSERT(every_byte_is(kind, neighbour, 0xff));
+	}
+	region_close(&region);
+}
+
+/* The words that say that something of the name is still under way. */
+static uint64_t *busy_word(unsigned int which, uint32_t slot)
+{
+	switch (which) {
+	case 0:
+		return &region.listener_state[slot].bulkhead.word;
+	case 1:
+		return &region.cluster_state[slot].bulkhead.word;
+	case 2:
+		return &region.cluster_state[slot].attempts_in_flight;
+	case 3:
+		return &region.cluster_state[slot].retries_in_flight;
+	default:
+		return &region.endpoint_state[slot].in_flight;
+	}
+}
+
+static void a_name_with_something_in_flight_stays(void)
+{
+	static const enum state_kind kinds[] = {STATE_LISTENER, STATE_CLUSTER, STATE_CLUSTER,
+						STATE_CLUSTER, STATE_ENDPOINT};
+
+	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct registry registry;
+		uint32_t slot;
+
+		start();
+		registry = retire_load(&region, kinds[i]);
+		slot = first_live(&registry);
+		region.header->active = 9 << 2;
+		workers_apply(9);
+		*busy_word(i, slot) = 1;
+		retire_unnamed(&region, kinds[i], &registry, 9, 0);
+		CU_ASSERT(registry_key(&registry.entries[slot]) > REGISTRY_REMOVED);
+		*busy_word(i, slot) = 0;
+		retire_unnamed(&region, kinds[i], &registry, 9, 0);
+		CU_ASSERT(registry_key(&registry.entries[slot]) <= REGISTRY_REMOVED);
+		region_close(&region);
+	}
+}
+
+/* Its successor counts anew, so a leaked word must not pin a name for ever. */
+static void what_a_dead_dataplane_left_in_flight_holds_nothing(void)
+{
+	uint32_t slot;
+
+	start();
+	slot = slot_of(0);
+	region.endpoint_state[slot].in_flight = 1;
+	publish_without_endpoints();
+	CU_ASSERT_EQUAL(publish_ports(1, 1), 0);
+	CU_ASSERT_EQUAL(slot_of(0), REGISTRY_NONE);
+	CU_ASSERT_EQUAL(region.endpoint_state[slot].in_flight, 0);
+	region_close(&region);
+}
+
+/* Between two attempts: the entry names no endpoint, the call that of its last attempt. */
+static void a_waiting_call_holds_the_endpoint_of_its_last_attempt(void)
+{
+	struct conn *conn;
+	uint32_t slot;
+
+	start();
+	slot = slot_of(0);
+	conn = region_connections(&region, 0);
+	conn->endpoint = CALL_NO_SLOT;
+	conn->call.endpoint = (uint16_t)slot;
+	conn->state = CONN_WAITING;
+	publish_without_endpoints();
+	workers_apply(2);
+	(void)publish_ports(1, 0);
+	CU_ASSERT_EQUAL(slot_of(0), slot);
+	conn->call.endpoint = CALL_NO_SLOT; /* queued: no attempt yet, so it holds none */
+	workers_apply(2);
+	(void)publish_ports(1, 0);
+	CU_ASSERT_EQUAL(slot_of(0), REGISTRY_NONE);
+	region_close(&region);
+}
+
 static void parked_and_stopped_workers_hold_nothing_back(void)
 {
 	start();
@@ -242,6 +414,10 @@ static const struct test tests[] = {
 	TEST(a_name_that_a_connection_refers_to_stays),
 	TEST(a_name_that_comes_back_in_time_keeps_its_counters),
 	TEST(a_new_name_starts_with_zero_counters),
+	TEST(a_recycled_slot_holds_no_state_and_its_neighbour_keeps_its_own),
+	TEST(a_name_with_something_in_flight_stays),
+	TEST(what_a_dead_dataplane_left_in_flight_holds_nothing),
+	TEST(a_waiting_call_holds_the_endpoint_of_its_last_attempt),
 	TEST(parked_and_stopped_workers_hold_nothing_back),
 	TEST(endless_turnover_never_fills_the_registry),
 	TEST(two_names_with_one_key_are_told_apart),
