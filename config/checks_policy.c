@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names, references, capacities, load balancing and timeouts. */
+/* Names, references, capacities, sources of endpoints. */
 #include "config/checks.h"
 
 #include <string.h>
 
-#include "config/maglev.h"
 #include "config/suggest.h"
 
 /* Interfaces, listeners or clusters by number. */
@@ -122,8 +121,11 @@ static void warn_of_clusters(struct check *c)
 		if (!used[i])
 			yaml_warning(c->d, cluster->map.node, "no listener uses this cluster");
 		if (cluster->endpoints.count == 0)
-			yaml_warning(c->d, check_at(&cluster->map, "endpoints"),
-				     "without endpoints every connection is rejected");
+			yaml_warning(c->d, check_at(&cluster->map, "endpoints"), "%s",
+				     cluster->source.dns.name[0] != '\0'
+					     ? "the name is not resolved yet; until then every "
+					       "connection is rejected"
+					     : "without endpoints every connection is rejected");
 	}
 }
 
@@ -172,63 +174,28 @@ void check_sidecar(struct check *c)
 	check_capacity(c, "max_endpoints", s->max_endpoints, endpoints, "endpoints");
 }
 
-static void check_table_size(struct check *c, const struct policy_cluster *cluster)
+static void check_source(struct check *c, const struct policy_endpoint_source *source)
 {
-	const struct policy_load_balancing *lb = &cluster->load_balancing;
-	const struct yaml_node *node = check_at(&lb->map, "table_size");
-	uint32_t prime = (uint32_t)lb->table_size;
+	static const char *const of_dns[] = {"refresh", "stale_ok"};
+	bool dns = source->dns.name[0] != '\0';
 
-	if (lb->table_size == 0)
-		return;
-	if (prime < cluster->endpoints.count) {
-		yaml_error(c->d, node, "found %u, expected at least %zu, the number of endpoints",
-			   prime, cluster->endpoints.count);
-	} else if (!maglev_is_prime(prime)) {
-		while (!maglev_is_prime(prime))
-			prime++;
-		yaml_error(c->d, node, "found %llu, expected a prime such as %u",
-			   (unsigned long long)lb->table_size, prime);
+	if (dns == (source->file != NULL))
+		yaml_error(c->d, source->map.node,
+			   "found %s, expected a list of endpoints or one of file and dns",
+			   dns ? "both file and dns" : "neither file nor dns");
+	for (size_t i = 0; i < 2 && !dns; i++) {
+		if (check_given(&source->map, of_dns[i]))
+			yaml_error(c->d, check_at(&source->map, of_dns[i]),
+				   "only dns uses this; expected dns, or not to find this key");
 	}
 }
 
-void check_load_balancing(struct check *c)
-{
-	static const char *const maglev_keys[] = {"hash_on", "table_size"};
-
-	for (size_t i = 0; i < c->policy->clusters.count; i++) {
-		const struct policy_cluster *cluster = &c->policy->clusters.items[i];
-		const struct policy_load_balancing *lb = &cluster->load_balancing;
-
-		if (lb->map.errors != 0)
-			continue;
-		if (lb->algorithm == LB_MAGLEV) {
-			check_table_size(c, cluster);
-			continue;
-		}
-		for (size_t k = 0; k < 2 && lb->map.node != NULL; k++) {
-			const struct yaml_node *node = yaml_child(lb->map.node, maglev_keys[k]);
-
-			if (node != NULL)
-				yaml_error(c->d, node,
-					   "only maglev uses this; expected algorithm: maglev, or "
-					   "not to find this key");
-		}
-	}
-}
-
-void check_timeouts(struct check *c)
+void check_sources(struct check *c)
 {
 	for (size_t i = 0; i < c->policy->clusters.count; i++) {
-		const struct policy_timeouts *t = &c->policy->clusters.items[i].timeouts;
-		char connect[VALUE_TEXT_BYTES], request[VALUE_TEXT_BYTES];
+		const struct policy_endpoint_source *source = &c->policy->clusters.items[i].source;
 
-		if (t->map.errors != 0 || t->connect_ms <= t->request_ms)
-			continue;
-		value_print_duration(t->connect_ms * 1000000, connect);
-		value_print_duration(t->request_ms * 1000000, request);
-		yaml_error(c->d, check_at(&t->map, "connect"),
-			   "connect is %s, longer than request, which is %s; expected connect of "
-			   "at most %s",
-			   connect, request, request);
+		if (check_sound(&source->map))
+			check_source(c, source);
 	}
 }

@@ -20,7 +20,6 @@ static void warn_of_rival(struct check *c, const struct policy_endpoint *e,
 
 static void reach(struct check *c, struct policy_endpoint *e)
 {
-	const struct yaml_node *node = check_at(&e->map, "address");
 	const struct policy_interface *interface;
 	const struct address *next_hop, *source;
 	const struct route *route, *rival;
@@ -28,27 +27,30 @@ static void reach(struct check *c, struct policy_endpoint *e)
 
 	route = routing_find(&c->routing, &e->address, &rival);
 	if (route == NULL) {
-		yaml_error(c->d, node,
-			   "found %s, which no route leads to; expected it within a network of an "
-			   "interface, or a gateway or routes that lead there",
-			   address_print(&e->address, text));
+		check_endpoint_fault(
+			c, e,
+			"found %s, which no route leads to; expected it within a network of an "
+			"interface, or a gateway or routes that lead there",
+			address_print(&e->address, text));
 		return;
 	}
 	if (route->via.family == 0 && address_is_reserved(&route->to, &e->address)) {
-		yaml_error(c->d, node,
-			   "found %s, the network's own or the broadcast address of %s; expected a "
-			   "server's address",
-			   address_print(&e->address, text), address_print_prefix(&route->to, net));
+		check_endpoint_fault(
+			c, e,
+			"found %s, the network's own or the broadcast address of %s; expected a "
+			"server's address",
+			address_print(&e->address, text), address_print_prefix(&route->to, net));
 		return;
 	}
 	interface = &c->policy->interfaces.items[route->interface];
 	next_hop = route->via.family != 0 ? &route->via : &e->address;
 	source = routing_source(interface, &e->address, next_hop);
 	if (source == NULL) {
-		yaml_error(c->d, node,
-			   "found %s, but interface %s has no IPv%d address to send from; expected "
-			   "one among its addresses",
-			   address_print(&e->address, text), interface->name, e->address.family);
+		check_endpoint_fault(
+			c, e,
+			"found %s, but interface %s has no IPv%d address to send from; expected "
+			"one among its addresses",
+			address_print(&e->address, text), interface->name, e->address.family);
 		return;
 	}
 	if (rival != NULL)
@@ -78,8 +80,10 @@ void check_reachable(struct check *c)
 		struct policy_cluster *cluster = &p->clusters.items[i];
 
 		for (size_t k = 0; k < cluster->endpoints.count; k++) {
-			if (cluster->endpoints.items[k].address.family != 0)
-				reach(c, &cluster->endpoints.items[k]);
+			struct policy_endpoint *e = &cluster->endpoints.items[k];
+
+			if (e->address.family != 0 && !e->left_out)
+				reach(c, e);
 		}
 	}
 }

@@ -132,17 +132,18 @@ void check_families(struct check *c)
 			continue;
 		family = listeners[i] != NULL ? listeners[i]->bind.family : first->address.family;
 		for (size_t k = 0; k < cluster->endpoints.count; k++) {
-			const struct policy_endpoint *e = &cluster->endpoints.items[k];
+			struct policy_endpoint *e = &cluster->endpoints.items[k];
 
 			if (e->address.family == 0 || e->address.family == family)
 				continue;
-			yaml_error(c->d, check_at(&e->map, "address"),
-				   "found an IPv%d address, expected IPv%d like the %s on line %u: "
-				   "Fender does not translate between families",
-				   e->address.family, family,
-				   listeners[i] != NULL ? "listener" : "first endpoint",
-				   listeners[i] != NULL ? listeners[i]->map.node->line
-							: first->map.node->line);
+			check_endpoint_fault(
+				c, e,
+				"found an IPv%d address, expected IPv%d like the %s on line %u: "
+				"Fender does not translate between families",
+				e->address.family, family,
+				listeners[i] != NULL ? "listener" : "first endpoint",
+				listeners[i] != NULL ? listeners[i]->map.node->line
+						     : first->map.node->line);
 		}
 	}
 }
@@ -214,8 +215,7 @@ static const struct ours *ours_find(const struct ours_set *set, const struct add
 	return bsearch(&key, set->items, set->count, sizeof(struct ours), ours_order);
 }
 
-static void check_endpoint(struct check *c, const struct ours_set *set,
-			   const struct policy_endpoint *e)
+static void check_endpoint(struct check *c, const struct ours_set *set, struct policy_endpoint *e)
 {
 	const struct ours *own = ours_find(set, &e->address, ANY_INTERFACE);
 	const struct route *route, *rival;
@@ -227,10 +227,11 @@ static void check_endpoint(struct check *c, const struct ours_set *set,
 			own = ours_find(set, &e->address, route->interface);
 	}
 	if (own != NULL)
-		yaml_error(c->d, check_at(&e->map, "address"),
-			   "found %s, an address of Fender itself (line %u), so connections would "
-			   "go in a circle; expected a server's address",
-			   address_print(&e->address, text), own->node->line);
+		check_endpoint_fault(
+			c, e,
+			"found %s, an address of Fender itself (line %u), so connections would "
+			"go in a circle; expected a server's address",
+			address_print(&e->address, text), own->node->line);
 }
 
 void check_endpoints(struct check *c)
@@ -243,9 +244,9 @@ void check_endpoints(struct check *c)
 		const struct policy_cluster *cluster = &c->policy->clusters.items[i];
 
 		for (size_t k = 0; k < cluster->endpoints.count; k++) {
-			const struct policy_endpoint *e = &cluster->endpoints.items[k];
+			struct policy_endpoint *e = &cluster->endpoints.items[k];
 
-			if (e->address.family == 0)
+			if (e->address.family == 0 || e->left_out)
 				continue;
 			check_endpoint(c, &set, e);
 			if (k > 0 && e->address.port == e[-1].address.port &&

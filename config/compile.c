@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/compile_blocks.h"
 #include "config/image_writer.h"
 #include "config/tables.h"
 #include "shm/image_order.h"
@@ -119,28 +120,16 @@ static void compile_listeners(struct compile *c)
 		out->cluster = (uint16_t)in->cluster_index;
 		out->proto = (uint8_t)in->protocol;
 		out->family = in->bind.family;
+		out->bulkhead = compile_bulkhead(&in->bulkhead);
 	}
 	image_writer_sort(&c->writer, IMAGE_LISTENERS, listener_order);
 }
 
-static struct image_timeouts compile_timeouts(const struct policy_timeouts *in)
+static bool is_local(const struct compile *c, const struct policy_endpoint *e)
 {
-	struct image_timeouts out = {
-		.connect_ms = (uint32_t)in->connect_ms,
-		.request_ms = (uint32_t)in->request_ms,
-		.idle_tcp_ms = (uint32_t)in->idle_ms,
-		.idle_udp_ms = (uint32_t)in->idle_ms,
-		.half_closed_ms = (uint32_t)in->half_closed_ms,
-		.max_duration_ms = (uint32_t)in->max_duration_ms,
-		.verdict_after_ms = (uint32_t)in->verdict_after_ms,
-		.drain_ms = (uint32_t)in->drain_ms,
-	};
+	const char *zone = c->policy->sidecar.zone;
 
-	if (in->idle_ms == 0) {
-		out.idle_tcp_ms = POLICY_IDLE_TCP_MS;
-		out.idle_udp_ms = POLICY_IDLE_UDP_MS;
-	}
-	return out;
+	return zone != NULL && e->zone != NULL && strcmp(zone, e->zone) == 0;
 }
 
 static void compile_endpoints(struct compile *c, const struct policy_cluster *cluster)
@@ -162,7 +151,42 @@ static void compile_endpoints(struct compile *c, const struct policy_cluster *cl
 		out->weight = (uint16_t)in->weight;
 		out->interface = (uint16_t)in->interface_index;
 		out->family = in->address.family;
+		out->priority = (uint8_t)in->priority;
+		out->local = is_local(c, in);
 	}
+}
+
+static void compile_cluster(struct compile *c, size_t number, uint32_t first_endpoint)
+{
+	const struct policy_cluster *in = &c->policy->clusters.items[number];
+	const struct table *table = &c->tables.of[number];
+	struct image_cluster *out = image_writer_add(&c->writer, IMAGE_CLUSTERS);
+	size_t local = 0;
+
+	if (out == NULL)
+		return;
+	out->key = name_key(in->name);
+	out->name = image_writer_string(&c->writer, in->name);
+	out->first_endpoint = first_endpoint;
+	out->endpoint_count = (uint32_t)in->endpoints.count;
+	out->algorithm = (uint8_t)in->load_balancing.algorithm;
+	out->hash_on = (uint8_t)in->load_balancing.hash_on;
+	out->table_first = table->first;
+	out->table_count = table->count;
+	out->point_first = table->point_first;
+	for (size_t i = 0; i < in->endpoints.count; i++) {
+		out->weight_sum += (uint32_t)in->endpoints.items[i].weight;
+		local += is_local(c, &in->endpoints.items[i]);
+	}
+	out->timeouts = compile_timeouts(&in->timeouts);
+	out->balance = compile_balance(in, local);
+	out->breaker = compile_breaker(&in->circuit_breaker);
+	out->outlier = compile_outlier(&in->outlier_detection);
+	out->bulkhead = compile_bulkhead(&in->bulkhead);
+	out->endpoint_bulkhead = compile_bulkhead(&in->endpoint_bulkhead);
+	out->retry = compile_retry(&in->retry);
+	out->health = compile_health_check(&c->writer, &in->health_check);
+	out->source = compile_source(&c->writer, &in->source);
 }
 
 static void compile_clusters(struct compile *c)
@@ -170,29 +194,33 @@ static void compile_clusters(struct compile *c)
 	uint32_t endpoints = 0;
 
 	for (size_t i = 0; i < c->policy->clusters.count; i++) {
-		const struct policy_cluster *in = &c->policy->clusters.items[i];
-		struct image_cluster *out = image_writer_add(&c->writer, IMAGE_CLUSTERS);
+		const struct policy_cluster *cluster = &c->policy->clusters.items[i];
 
-		if (out == NULL)
-			return;
-		out->key = name_key(in->name);
-		out->name = image_writer_string(&c->writer, in->name);
-		out->first_endpoint = endpoints;
-		out->endpoint_count = (uint32_t)in->endpoints.count;
-		out->algorithm = (uint8_t)in->load_balancing.algorithm;
-		out->hash_on = (uint8_t)in->load_balancing.hash_on;
-		out->table_first = c->tables.of[i].first;
-		out->table_count = c->tables.of[i].count;
-		out->timeouts = compile_timeouts(&in->timeouts);
-		endpoints += out->endpoint_count;
-		compile_endpoints(c, in);
+		compile_cluster(c, i, endpoints);
+		compile_endpoints(c, cluster);
+		endpoints += (uint32_t)cluster->endpoints.count;
 	}
 	image_writer_tables(&c->writer, c->tables.entries, c->tables.count);
+	image_writer_points(&c->writer, c->tables.points, c->tables.point_count);
+}
+
+/* What each cluster's table was built from. */
+static void hash_members(struct image_header *image)
+{
+	uint8_t *bytes = (uint8_t *)image;
+	struct image_cluster *clusters = (void *)(bytes + image->clusters.off);
+	const struct image_endpoint *endpoints =
+		IMAGE_ARRAY(image, struct image_endpoint, endpoints);
+
+	for (uint32_t i = 0; i < image->clusters.count; i++)
+		clusters[i].members_hash = image_members_hash(
+			endpoints + clusters[i].first_endpoint, clusters[i].endpoint_count);
 }
 
 static struct image_header *assemble(struct compile *c)
 {
 	struct image_sidecar sidecar = {0};
+	struct image_header *image;
 
 	compile_sidecar(c, &sidecar);
 	compile_interfaces(c);
@@ -201,7 +229,12 @@ static struct image_header *assemble(struct compile *c)
 	compile_routes(c);
 	compile_listeners(c);
 	compile_clusters(c);
-	return image_writer_finish(&c->writer, &sidecar);
+	image = image_writer_finish(&c->writer, &sidecar);
+	if (image != NULL) {
+		hash_members(image);
+		image_seal(image, 0);
+	}
+	return image;
 }
 
 /* The reader has the last word; what it refuses here is a fault of the compiler. */

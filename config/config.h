@@ -2,8 +2,8 @@
 /*
  * From a YAML policy file to a policy image.
  *
- * file -> tree with positions (yaml_tree) -> checked struct policy (schema, checks)
- *      -> image (compile). All errors of a file are reported together.
+ * file -> tree with positions (yaml_tree) -> struct policy (schema, parse) -> endpoints from
+ * files and DNS -> checks -> image (compile). All errors of a file are reported together.
  */
 #ifndef FENDER_CONFIG_CONFIG_H
 #define FENDER_CONFIG_CONFIG_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "shm/image.h"
+#include "config/address.h"
 
 struct diagnostics; /* errors and warnings of one file, with positions */
 
@@ -28,12 +28,46 @@ char *diagnostics_text(const struct diagnostics *d);
  * config_compile() - policy text to image
  * @text: YAML of @bytes bytes (need not be NUL-terminated)
  * Return: malloc'ed, sealed image (generation 0) that image_check() accepts; the caller frees
- * it. NULL with at least one error in @d. The same text always gives the same bytes.
+ * it. NULL with at least one error in @d. The same text, endpoint files and sets always give the
+ * same bytes. Endpoint files are relative to the folder of d's file.
  */
 struct image_header *config_compile(const char *text, size_t bytes, struct diagnostics *d);
 
 /* The same from a file of at most MAX_POLICY_FILE_BYTES; its name is d's. */
 struct image_header *config_compile_file(const char *path, struct diagnostics *d);
+
+/* What the endpoints of a cluster with `dns` were last resolved to. */
+struct resolved_endpoint {
+	struct address address; /* family, ip and port; what no endpoint may have is left out */
+	uint32_t weight;        /* taken as 1 to MAX_WEIGHT */
+	uint32_t priority;      /* 0, used first, to MAX_PRIORITIES - 1; more counts as that */
+};
+struct endpoint_set {
+	const char *cluster; /* by name; one that has no `dns` or is not there is passed over */
+	const struct resolved_endpoint *endpoints; /* in any order, equal ones count once */
+	size_t count;
+};
+struct endpoint_sets {
+	const struct endpoint_set *sets;
+	size_t count;
+};
+
+/*
+ * The same with names resolved; @sets may be NULL. A cluster with `dns` and no set is empty for
+ * now. The order within a set changes nothing.
+ */
+struct image_header *config_compile_resolved(const char *text, size_t bytes,
+					     const struct endpoint_sets *sets,
+					     struct diagnostics *d);
+struct image_header *config_compile_file_resolved(const char *path,
+						  const struct endpoint_sets *sets,
+						  struct diagnostics *d);
+
+/*
+ * Path of the endpoint file that the policy at @policy_path names as @file: beside the policy,
+ * unless it is absolute. malloc'ed; NULL without memory.
+ */
+char *config_endpoint_file(const char *policy_path, const char *file);
 
 /* What a policy needs: region bytes, packet buffers, for `fender check`. */
 void config_print_needs(const struct image_header *image, FILE *out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/diagnostics.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_COUNT };
 static const char *const severity_names[SEVERITY_COUNT] = {"error", "warning"};
 
 struct diagnostic {
+	uint32_t file;
 	uint32_t line;
 	uint32_t column;
 	enum severity severity;
@@ -17,7 +19,9 @@ struct diagnostic {
 };
 
 struct diagnostics {
-	char *file;
+	char **files; /* the policy's own first */
+	uint32_t file_count;
+	uint32_t file;                /* number of the one being read */
 	size_t count[SEVERITY_COUNT]; /* those beyond DIAGNOSTICS_KEPT included */
 	size_t kept;
 	struct diagnostic entries[SEVERITY_COUNT * DIAGNOSTICS_KEPT];
@@ -30,19 +34,46 @@ struct diagnostics *diagnostics_create(const char *file)
 
 	if (d == NULL)
 		return NULL;
-	d->file = strdup(file);
-	if (d->file == NULL) {
-		free(d);
+	if (diagnostics_open(d, file) != 0) {
+		diagnostics_free(d);
 		return NULL;
 	}
 	return d;
+}
+
+int diagnostics_open(struct diagnostics *d, const char *file)
+{
+	char **files = realloc(d->files, (d->file_count + 1) * sizeof(*files));
+	char *name = strdup(file);
+
+	if (files != NULL)
+		d->files = files;
+	if (files == NULL || name == NULL) {
+		free(name);
+		return -ENOMEM;
+	}
+	d->files[d->file_count] = name;
+	d->file = d->file_count++;
+	return 0;
+}
+
+void diagnostics_close(struct diagnostics *d)
+{
+	d->file = 0;
+}
+
+uint32_t diagnostics_number(const struct diagnostics *d)
+{
+	return d->file;
 }
 
 void diagnostics_free(struct diagnostics *d)
 {
 	if (d == NULL)
 		return;
-	free(d->file);
+	for (uint32_t i = 0; i < d->file_count; i++)
+		free(d->files[i]);
+	free(d->files);
 	free(d);
 }
 
@@ -58,17 +89,19 @@ bool diagnostics_full(const struct diagnostics *d)
 
 const char *diagnostics_file(const struct diagnostics *d)
 {
-	return d->file;
+	return d->files[0];
 }
 
 static bool stands_before(const struct diagnostic *a, const struct diagnostic *b)
 {
+	if (a->file != b->file)
+		return a->file < b->file;
 	return a->line != b->line ? a->line < b->line : a->column < b->column;
 }
 
-__attribute__((format(printf, 5, 0))) static void diagnostics_add(struct diagnostics *d,
+__attribute__((format(printf, 4, 0))) static void diagnostics_add(struct diagnostics *d,
 								  enum severity severity,
-								  uint32_t line, uint32_t column,
+								  struct position at,
 								  const char *format, va_list args)
 {
 	struct diagnostic *entry;
@@ -77,8 +110,9 @@ __attribute__((format(printf, 5, 0))) static void diagnostics_add(struct diagnos
 	if (d->count[severity]++ >= DIAGNOSTICS_KEPT)
 		return;
 	entry = &d->entries[d->kept];
-	entry->line = line;
-	entry->column = column;
+	entry->file = at.file;
+	entry->line = at.line;
+	entry->column = at.column;
 	entry->severity = severity;
 	vsnprintf(entry->text, sizeof(entry->text), format, args);
 	for (; place > 0 && stands_before(entry, &d->entries[d->sorted[place - 1]]); place--)
@@ -92,17 +126,25 @@ void diagnostics_error(struct diagnostics *d, uint32_t line, uint32_t column, co
 	va_list args;
 
 	va_start(args, format);
-	diagnostics_add(d, SEVERITY_ERROR, line, column, format, args);
+	diagnostics_add(d, SEVERITY_ERROR, (struct position){d->file, line, column}, format, args);
 	va_end(args);
 }
 
-void diagnostics_warning(struct diagnostics *d, uint32_t line, uint32_t column, const char *format,
-			 ...)
+void diagnostics_error_at(struct diagnostics *d, struct position at, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	diagnostics_add(d, SEVERITY_WARNING, line, column, format, args);
+	diagnostics_add(d, SEVERITY_ERROR, at, format, args);
+	va_end(args);
+}
+
+void diagnostics_warning_at(struct diagnostics *d, struct position at, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	diagnostics_add(d, SEVERITY_WARNING, at, format, args);
 	va_end(args);
 }
 
@@ -111,14 +153,14 @@ void diagnostics_print(const struct diagnostics *d, FILE *out)
 	for (size_t i = 0; i < d->kept; i++) {
 		const struct diagnostic *e = &d->entries[d->sorted[i]];
 
-		fprintf(out, "%s:", d->file);
+		fprintf(out, "%s:", d->files[e->file]);
 		if (e->line != 0)
 			fprintf(out, "%u:%u:", e->line, e->column);
 		fprintf(out, " %s: %s\n", severity_names[e->severity], e->text);
 	}
 	for (size_t s = 0; s < SEVERITY_COUNT; s++) {
 		if (d->count[s] > DIAGNOSTICS_KEPT)
-			fprintf(out, "%s: and %zu more %ss\n", d->file,
+			fprintf(out, "%s: and %zu more %ss\n", d->files[0],
 				d->count[s] - DIAGNOSTICS_KEPT, severity_names[s]);
 	}
 }

@@ -15,6 +15,7 @@ static const size_t element_bytes[IMAGE_ARRAYS] = {
 	[IMAGE_CLUSTERS] = sizeof(struct image_cluster),
 	[IMAGE_ENDPOINTS] = sizeof(struct image_endpoint),
 	[IMAGE_TABLES] = sizeof(uint16_t),
+	[IMAGE_POINTS] = sizeof(uint64_t),
 	[IMAGE_STRINGS] = 1,
 };
 
@@ -76,12 +77,22 @@ uint32_t image_writer_string(struct image_writer *w, const char *text)
 	return (uint32_t)off;
 }
 
-void image_writer_tables(struct image_writer *w, const uint16_t *entries, size_t count)
+static void append(struct image_writer *w, enum image_array array, const void *from, size_t count)
 {
-	uint8_t *place = count != 0 ? extend(w, IMAGE_TABLES, count) : NULL;
+	uint8_t *place = count != 0 ? extend(w, array, count) : NULL;
 
 	if (place != NULL)
-		memcpy(place, entries, count * sizeof(*entries));
+		memcpy(place, from, count * element_bytes[array]);
+}
+
+void image_writer_tables(struct image_writer *w, const uint16_t *entries, size_t count)
+{
+	append(w, IMAGE_TABLES, entries, count);
+}
+
+void image_writer_points(struct image_writer *w, const uint64_t *points, size_t count)
+{
+	append(w, IMAGE_POINTS, points, count);
 }
 
 void image_writer_sort(struct image_writer *w, enum image_array array,
@@ -130,6 +141,7 @@ struct image_header *image_writer_finish(struct image_writer *w,
 	spans[IMAGE_CLUSTERS] = &image->clusters;
 	spans[IMAGE_ENDPOINTS] = &image->endpoints;
 	spans[IMAGE_TABLES] = &image->tables;
+	spans[IMAGE_POINTS] = &image->points;
 	spans[IMAGE_STRINGS] = &image->strings;
 	for (size_t i = 0; i < IMAGE_ARRAYS; i++) {
 		size_t size = w->arrays[i].count * element_bytes[i];
@@ -141,6 +153,5 @@ struct image_header *image_writer_finish(struct image_writer *w,
 			memcpy((uint8_t *)image + off, w->arrays[i].bytes, size);
 		off += size;
 	}
-	image_seal(image, 0);
 	return image;
 }

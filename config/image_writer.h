@@ -22,6 +22,7 @@ enum image_array {
 	IMAGE_CLUSTERS,
 	IMAGE_ENDPOINTS,
 	IMAGE_TABLES,
+	IMAGE_POINTS,
 	IMAGE_STRINGS,
 	IMAGE_ARRAYS,
 };
@@ -46,10 +47,12 @@ uint32_t image_writer_string(struct image_writer *w, const char *text);
 
 void image_writer_tables(struct image_writer *w, const uint16_t *entries, size_t count);
 
+void image_writer_points(struct image_writer *w, const uint64_t *points, size_t count);
+
 void image_writer_sort(struct image_writer *w, enum image_array array,
 		       int (*order)(const void *, const void *));
 
-/* The sealed image, malloc'ed, generation 0; NULL without memory or beyond 4 GiB. */
+/* The image, malloc'ed, not sealed yet; NULL without memory or beyond 4 GiB. */
 struct image_header *image_writer_finish(struct image_writer *w,
 					 const struct image_sidecar *sidecar);
 

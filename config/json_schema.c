@@ -20,6 +20,17 @@ static const char *pattern_of(enum schema_type type)
 		return "^[0-9]+(\\\\.[0-9]+)?([KMG]i)?B$";
 	case SCHEMA_DURATION:
 		return "^([0-9]+(\\\\.[0-9]+)?(ns|us|ms|s|m|h|d)|0)$";
+	case SCHEMA_PERCENT:
+		return "^([0-9]+(\\\\.[0-9]+)?%|0)$";
+	case SCHEMA_WINDOW:
+		return "^[0-9]+( calls|(\\\\.[0-9]+)?(us|ms|s|m|h))?$";
+	case SCHEMA_URL_PATH:
+		return "^/";
+	case SCHEMA_HOST:
+	case SCHEMA_DNS:
+		return "^[^ /]+$";
+	case SCHEMA_FILE:
+		return "^.+$";
 	case SCHEMA_NAME:
 		return "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}$";
 	case SCHEMA_DEVICE:
@@ -77,11 +88,17 @@ static void print_form(FILE *out, const struct schema_key *key, enum schema_type
 			(unsigned long long)key->min, (unsigned long long)key->max,
 			pattern_of(type));
 		break;
+	case SCHEMA_FACTOR:
+		fprintf(out, "\"type\": \"number\", \"minimum\": %llu, \"maximum\": %llu",
+			(unsigned long long)key->min / 100, (unsigned long long)key->max / 100);
+		break;
 	case SCHEMA_DURATION:
+	case SCHEMA_PERCENT:
 		fprintf(out,
 			"\"type\": [\"integer\", \"string\"], \"maximum\": 0, \"pattern\": \"%s\"",
 			pattern_of(type));
 		break;
+	case SCHEMA_WINDOW:
 	case SCHEMA_PORTS:
 		fprintf(out,
 			"\"type\": [\"integer\", \"string\"], \"minimum\": %llu, "
@@ -117,6 +134,27 @@ static void print_plain_list(FILE *out, const struct schema_key *key, int indent
 		"");
 }
 
+/* A list of maps, or the map that may stand in its place. */
+static void print_maps(FILE *out, const struct schema_key *key, int indent)
+{
+	int deeper = key->instead != NULL ? indent + 4 : indent;
+
+	if (key->instead != NULL)
+		fprintf(out, "%*s\"anyOf\": [\n%*s{\n", indent, "", indent + 2, "");
+	fprintf(out,
+		"%*s\"type\": \"array\",\n%*s\"minItems\": %llu,\n%*s\"maxItems\": %llu,\n"
+		"%*s\"items\": {\n",
+		deeper, "", deeper, "", (unsigned long long)key->min, deeper, "",
+		(unsigned long long)key->max, deeper, "");
+	print_map(out, key->map, deeper + 2);
+	fprintf(out, "\n%*s}", deeper, "");
+	if (key->instead == NULL)
+		return;
+	fprintf(out, "\n%*s},\n%*s{\n", indent + 2, "", indent + 2, "");
+	print_map(out, key->instead, deeper);
+	fprintf(out, "\n%*s}\n%*s]", indent + 2, "", indent, "");
+}
+
 static void print_key(FILE *out, const struct schema_key *key, int indent)
 {
 	char fallback[SCHEMA_TEXT_BYTES], text[2 * SCHEMA_TEXT_BYTES + 64];
@@ -130,13 +168,7 @@ static void print_key(FILE *out, const struct schema_key *key, int indent)
 	if (key->type == SCHEMA_MAP) {
 		print_map(out, key->map, indent + 2);
 	} else if (key->type == SCHEMA_LIST && key->item == SCHEMA_MAP) {
-		fprintf(out,
-			"%*s\"type\": \"array\",\n%*s\"minItems\": %llu,\n%*s\"maxItems\": %llu,\n"
-			"%*s\"items\": {\n",
-			indent + 2, "", indent + 2, "", (unsigned long long)key->min, indent + 2,
-			"", (unsigned long long)key->max, indent + 2, "");
-		print_map(out, key->map, indent + 4);
-		fprintf(out, "\n%*s}", indent + 2, "");
+		print_maps(out, key, indent + 2);
 	} else if (key->type == SCHEMA_LIST || key->type == SCHEMA_SET) {
 		print_plain_list(out, key, indent + 2);
 	} else {

@@ -38,7 +38,7 @@ bool maglev_is_prime(uint32_t n)
 	return true;
 }
 
-uint32_t maglev_default_size(const struct maglev_host *hosts, uint32_t count)
+uint32_t maglev_default_size(const struct lb_host *hosts, uint32_t count)
 {
 	uint64_t sum = 0;
 	uint32_t divisor = 0, size;
@@ -62,7 +62,7 @@ static int turn_order(const void *left, const void *right)
 	return strcmp(((const struct turn *)left)->key, ((const struct turn *)right)->key);
 }
 
-static uint64_t turns_start(struct turn *turns, const struct maglev_host *hosts, uint32_t count,
+static uint64_t turns_start(struct turn *turns, const struct lb_host *hosts, uint32_t count,
 			    uint32_t size)
 {
 	uint64_t max_weight = 0;
@@ -110,7 +110,7 @@ static void fill(struct turn *turns, uint32_t count, uint64_t max_weight, uint16
 	}
 }
 
-int maglev_build(const struct maglev_host *hosts, uint32_t count, uint32_t size, uint16_t *table)
+int maglev_build(const struct lb_host *hosts, uint32_t count, uint32_t size, uint16_t *table)
 {
 	struct turn *turns;
 	uint64_t max_weight;

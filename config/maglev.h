@@ -17,10 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct maglev_host {
-	const char *key; /* "ip:port", different for every host */
-	uint32_t weight; /* 1..MAX_WEIGHT */
-};
+#include "config/lb_host.h"
 
 bool maglev_is_prime(uint32_t n);
 
@@ -28,7 +25,7 @@ bool maglev_is_prime(uint32_t n);
  * The smallest prime >= 100 * sum(weight / gcd of the weights), at least MAGLEV_MIN_SIZE, at
  * most MAGLEV_DEFAULT_MAX_SIZE, which is more than MAX_ENDPOINTS.
  */
-uint32_t maglev_default_size(const struct maglev_host *hosts, uint32_t count);
+uint32_t maglev_default_size(const struct lb_host *hosts, uint32_t count);
 
 /**
  * maglev_build() - fill a table
@@ -40,6 +37,6 @@ uint32_t maglev_default_size(const struct maglev_host *hosts, uint32_t count);
  * it is written in. About @size * ln(@size) steps with equal weights: 1 ms for 65,537.
  * Return: 0, -EINVAL (size or count out of bounds, size not prime), -ENOMEM.
  */
-int maglev_build(const struct maglev_host *hosts, uint32_t count, uint32_t size, uint16_t *table);
+int maglev_build(const struct lb_host *hosts, uint32_t count, uint32_t size, uint16_t *table);
 
 #endif

@@ -4,14 +4,9 @@
 
 #include "config/values.h"
 #include "shm/buffers.h"
-#include "shm/region.h"
+#include "shm/region_shape.h"
 
 enum { COMMON_MTU = 1500 };
-
-static uint64_t pages(uint64_t bytes)
-{
-	return (bytes + REGION_PAGE_BYTES - 1) / REGION_PAGE_BYTES * REGION_PAGE_BYTES;
-}
 
 static void print_bytes(FILE *out, const char *what, uint64_t bytes, const char *how)
 {
@@ -20,6 +15,19 @@ static void print_bytes(FILE *out, const char *what, uint64_t bytes, const char 
 			(unsigned long long)((bytes + 1023) / 1024), how);
 	else
 		fprintf(out, "  %-22s %9llu B    %s\n", what, (unsigned long long)bytes, how);
+}
+
+/* Of the region, the sections @first to @last. */
+static uint64_t sections_bytes(const struct section sections[REGION_SECTIONS],
+			       enum section_kind first, enum section_kind last)
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < REGION_SECTIONS; i++) {
+		if (sections[i].kind >= first && sections[i].kind <= last)
+			bytes += sections[i].bytes;
+	}
+	return bytes;
 }
 
 static uint64_t print_region(const struct image_header *image, FILE *out)
@@ -34,22 +42,32 @@ static uint64_t print_region(const struct image_header *image, FILE *out)
 		.endpoints = s->endpoints,
 		.slot_bytes = s->slot_bytes,
 	};
-	uint64_t total = region_bytes(&spec), slots = POLICY_SLOTS * pages(s->slot_bytes);
-	uint64_t per_worker = (s->connections + s->workers - 1) / s->workers;
-	uint64_t entries = s->workers * per_worker;
-	uint64_t connections = pages(entries * sizeof(struct conn));
+	struct section sections[REGION_SECTIONS];
+	struct region_shape shape;
+	uint64_t total, slots, connections, state, events;
 	char how[96];
 
+	if (region_shape_from_spec(&spec, &shape) != 0)
+		return 0;
+	total = region_shape_sections(&shape, sections);
+	slots = sections_bytes(sections, SECTION_SLOTS, SECTION_SLOTS);
+	connections = sections_bytes(sections, SECTION_CONNECTIONS, SECTION_CONNECTIONS);
+	state = sections_bytes(sections, SECTION_POLICY_COUNTERS, SECTION_ENDPOINT_OUTCOMES);
+	events = sections_bytes(sections, SECTION_EVENTS, SECTION_EVENTS);
 	fprintf(out, "shared memory, /dev/shm/fender-%s:\n", spec.instance);
 	snprintf(how, sizeof(how), "%d of %u KiB; this policy fills %u KiB of one", POLICY_SLOTS,
 		 s->slot_bytes / 1024, (image->length + 1023) / 1024);
 	print_bytes(out, "policy slots", slots, how);
-	snprintf(how, sizeof(how), "%llu entries of %zu B", (unsigned long long)entries,
+	snprintf(how, sizeof(how), "%llu entries of %zu B",
+		 (unsigned long long)shape.workers * shape.connections_per_worker,
 		 sizeof(struct conn));
 	print_bytes(out, "connection table", connections, how);
 	snprintf(how, sizeof(how), "room for %u listeners, %u clusters, %u endpoints", s->listeners,
 		 s->clusters, s->endpoints);
-	print_bytes(out, "names and counters", total - slots - connections, how);
+	print_bytes(out, "names and counters", total - slots - connections - state - events, how);
+	print_bytes(out, "policy state", state, "what breakers, bulkheads and retries remember");
+	snprintf(how, sizeof(how), "the last %d", EVENT_RING);
+	print_bytes(out, "events", events, how);
 	print_bytes(out, "in all", total, "allocated and locked in at start");
 	return total;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/parse.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "config/parse_scalar.h"
@@ -105,15 +106,21 @@ static void parse_list(struct parse *p, const struct yaml_node *node, const stru
 		parse_element(p, n, key, element);
 }
 
+/* @object: the structure of the map around the key. */
 static void parse_value(struct parse *p, const struct yaml_node *node, const struct schema_key *key,
-			void *field)
+			void *object)
 {
+	void *field = (uint8_t *)object + key->offset;
+
 	switch (key->type) {
 	case SCHEMA_MAP:
 		parse_map(p, node, key->map, field);
 		break;
 	case SCHEMA_LIST:
-		parse_list(p, node, key, field);
+		if (node->kind == YAML_MAP && key->instead != NULL)
+			parse_map(p, node, key->instead, (uint8_t *)object + key->instead_offset);
+		else
+			parse_list(p, node, key, field);
 		break;
 	case SCHEMA_SET:
 		parse_set(p, node, key, field);
@@ -138,6 +145,8 @@ static void fill_defaults(const struct schema_map *map, void *object)
 		case SCHEMA_COUNT:
 		case SCHEMA_SIZE:
 		case SCHEMA_DURATION:
+		case SCHEMA_PERCENT:
+		case SCHEMA_FACTOR:
 		case SCHEMA_BOOL:
 		case SCHEMA_ENUM:
 		case SCHEMA_SET:
@@ -146,6 +155,15 @@ static void fill_defaults(const struct schema_map *map, void *object)
 		case SCHEMA_PORTS:
 			((struct value_port_range *)field)->low = (uint16_t)(key->fallback >> 16);
 			((struct value_port_range *)field)->high = (uint16_t)key->fallback;
+			break;
+		case SCHEMA_WINDOW:
+			*(struct value_window *)field =
+				(struct value_window){.calls = key->fallback};
+			break;
+		case SCHEMA_LIST:
+			if (key->instead != NULL)
+				fill_defaults(key->instead,
+					      (uint8_t *)object + key->instead_offset);
 			break;
 		default: /* zero, as allocated */
 			break;
@@ -226,7 +244,7 @@ static void parse_keys(struct parse *p, const struct yaml_node *node, const stru
 			key_error(p, n, "duplicate key, first on line ", line);
 		} else {
 			seen[i] = n;
-			parse_value(p, n, &map->keys[i], (uint8_t *)object + map->keys[i].offset);
+			parse_value(p, n, &map->keys[i], object);
 		}
 	}
 	for (size_t i = 0; i < map->count; i++) {
@@ -250,16 +268,34 @@ static void parse_map(struct parse *p, const struct yaml_node *node, const struc
 	header->errors = (uint32_t)(diagnostics_errors(p->d) - errors);
 }
 
+void *schema_parse(const struct schema_map *map, const struct yaml_node *root, struct arena *arena,
+		   struct diagnostics *d)
+{
+	struct parse p = {.arena = arena, .d = d};
+	void *object = arena_alloc(arena, map->bytes);
+
+	if (object != NULL)
+		parse_map(&p, root, map, object);
+	if (object != NULL && !p.out_of_memory)
+		return object;
+	diagnostics_error(d, 0, 0, "out of memory");
+	return NULL;
+}
+
 struct policy *policy_parse(const struct yaml_node *root, struct arena *arena,
 			    struct diagnostics *d)
 {
-	struct parse p = {.arena = arena, .d = d};
-	struct policy *policy = arena_alloc(arena, sizeof(*policy));
+	return schema_parse(&schema_root, root, arena, d);
+}
 
-	if (policy != NULL)
-		parse_map(&p, root, &schema_root, policy);
-	if (policy != NULL && !p.out_of_memory)
-		return policy;
+int schema_parse_list(const struct yaml_node *node, const struct schema_key *key, void *list,
+		      struct arena *arena, struct diagnostics *d)
+{
+	struct parse p = {.arena = arena, .d = d};
+
+	parse_list(&p, node, key, list);
+	if (!p.out_of_memory)
+		return 0;
 	diagnostics_error(d, 0, 0, "out of memory");
-	return NULL;
+	return -ENOMEM;
 }

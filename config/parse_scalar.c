@@ -5,6 +5,7 @@
 
 #include "config/address.h"
 #include "config/suggest.h"
+#include "config/value_words.h"
 #include "config/values.h"
 
 static const char *read_number(const struct schema_key *key, const char *text, uint64_t *out)
@@ -16,6 +17,10 @@ static const char *read_number(const struct schema_key *key, const char *text, u
 		return value_size(text, out);
 	case SCHEMA_DURATION:
 		return value_duration(text, out);
+	case SCHEMA_PERCENT:
+		return value_percent(text, out);
+	case SCHEMA_FACTOR:
+		return value_factor(text, out);
 	default:
 		return value_integer(text, out);
 	}
@@ -72,6 +77,20 @@ static void parse_bool(struct diagnostics *d, const struct yaml_node *node, uint
 		yaml_found_instead(d, node, "true or false", "");
 }
 
+static const char *read_word(const char *text, enum schema_type type)
+{
+	switch (type) {
+	case SCHEMA_FILE:
+		return value_file(text);
+	case SCHEMA_HOST:
+		return value_host(text);
+	case SCHEMA_URL_PATH:
+		return value_url_path(text);
+	default:
+		return value_name(text);
+	}
+}
+
 /* Types that a reader of config/address.h or config/values.h takes as a whole. */
 static const char *read_text(const struct yaml_node *node, enum schema_type type, void *field)
 {
@@ -79,10 +98,15 @@ static const char *read_text(const struct yaml_node *node, enum schema_type type
 
 	switch (type) {
 	case SCHEMA_NAME:
-		expected = value_name(node->text);
+	case SCHEMA_FILE:
+	case SCHEMA_HOST:
+	case SCHEMA_URL_PATH:
+		expected = read_word(node->text, type);
 		if (expected == NULL)
 			*(const char **)field = node->text;
 		return expected;
+	case SCHEMA_DNS:
+		return value_dns(node->text, field);
 	case SCHEMA_DEVICE:
 		return value_device(node->text, field);
 	case SCHEMA_ADDRESS:
@@ -104,7 +128,12 @@ static size_t text_bytes(enum schema_type type)
 {
 	switch (type) {
 	case SCHEMA_NAME:
+	case SCHEMA_FILE:
+	case SCHEMA_HOST:
+	case SCHEMA_URL_PATH:
 		return sizeof(const char *);
+	case SCHEMA_DNS:
+		return sizeof(struct value_dns);
 	case SCHEMA_DEVICE:
 		return sizeof(struct value_device);
 	case SCHEMA_MAC:
@@ -141,6 +170,29 @@ static void parse_ports(struct diagnostics *d, const struct yaml_node *node,
 		*field = ports;
 }
 
+static bool window_within(const struct value_window *window, const struct schema_key *key)
+{
+	if (window->calls == 0)
+		return window->ms >= SCHEMA_WINDOW_MIN_MS && window->ms <= SCHEMA_WINDOW_MAX_MS;
+	return window->calls % 10 == 0 && window->calls >= key->min && window->calls <= key->max;
+}
+
+static void parse_window(struct diagnostics *d, const struct yaml_node *node,
+			 const struct schema_key *key, struct value_window *field)
+{
+	struct value_window window;
+	const char *expected = value_window(node->text, &window);
+	char range[SCHEMA_TEXT_BYTES];
+
+	schema_print_range(key, range);
+	if (expected != NULL)
+		yaml_found_instead(d, node, expected, range);
+	else if (!window_within(&window, key))
+		yaml_found_instead(d, node, range, "");
+	else
+		*field = window;
+}
+
 void parse_scalar(struct diagnostics *d, const struct yaml_node *node, const struct schema_key *key,
 		  void *field)
 {
@@ -158,6 +210,8 @@ void parse_scalar(struct diagnostics *d, const struct yaml_node *node, const str
 	case SCHEMA_COUNT:
 	case SCHEMA_SIZE:
 	case SCHEMA_DURATION:
+	case SCHEMA_PERCENT:
+	case SCHEMA_FACTOR:
 		parse_number(d, node, key, field);
 		break;
 	case SCHEMA_BOOL:
@@ -170,6 +224,9 @@ void parse_scalar(struct diagnostics *d, const struct yaml_node *node, const str
 		break;
 	case SCHEMA_PORTS:
 		parse_ports(d, node, key, field);
+		break;
+	case SCHEMA_WINDOW:
+		parse_window(d, node, key, field);
 		break;
 	default:
 		parse_text(d, node, key->type, field);

@@ -12,6 +12,7 @@
 
 #include "config/address.h"
 #include "config/values.h"
+#include "config/value_words.h"
 #include "config/yaml_tree.h"
 
 /* What every map of the file leaves in its structure, always the first member. */
@@ -54,6 +55,7 @@ struct policy_sidecar {
 	uint64_t policy_slot_bytes;
 	uint64_t verify_checksums;
 	uint64_t buffers;
+	const char *zone; /* NULL: none */
 };
 
 struct policy_route {
@@ -86,6 +88,18 @@ struct policy_interface {
 	struct policy_snat snat;
 };
 
+/* Percentages are in hundredths of a percent. A block that is not in the file is off. */
+
+struct policy_bulkhead {
+	struct policy_map map;
+	uint64_t mode;           /* enum image_mode, as in every block that has one */
+	uint64_t scope;          /* enum image_scope */
+	uint64_t max_concurrent; /* 0: not given */
+	uint64_t max_queue;
+	uint64_t queue_timeout_ms;
+	uint64_t share; /* 0: not given */
+};
+
 struct policy_listener {
 	struct policy_map map;
 	const char *name;
@@ -93,6 +107,7 @@ struct policy_listener {
 	const char *interface;
 	uint64_t protocol; /* enum image_proto */
 	const char *cluster;
+	struct policy_bulkhead bulkhead;
 	/* found by the checks */
 	uint32_t interface_index;
 	uint32_t cluster_index;
@@ -102,7 +117,11 @@ struct policy_endpoint {
 	struct policy_map map;
 	struct address address;
 	uint64_t weight;
+	uint64_t priority;
+	const char *zone;  /* NULL: none */
+	uint32_t resolved; /* by DNS, not written: what is wrong with it is a warning */
 	/* found by the checks */
+	uint32_t left_out; /* a resolved one that cannot serve */
 	uint32_t interface_index;
 	struct image_ip next_hop;
 	struct image_ip snat;
@@ -110,9 +129,103 @@ struct policy_endpoint {
 
 struct policy_load_balancing {
 	struct policy_map map;
-	uint64_t algorithm;  /* enum image_algorithm */
-	uint64_t hash_on;    /* bits of enum image_hash_on */
-	uint64_t table_size; /* 0: from the weights */
+	uint64_t algorithm;    /* enum image_algorithm */
+	uint64_t hash_on;      /* bits of enum image_hash_on */
+	uint64_t table_size;   /* 0: from the weights */
+	uint64_t points;       /* of ring_hash, a unit of weight */
+	uint64_t bounded_load; /* 0: unbounded */
+	uint64_t slow_start_ms;
+	uint64_t panic_threshold;
+};
+
+/* In place of the list of endpoints. */
+struct policy_endpoint_source {
+	struct policy_map map;
+	const char *file;     /* NULL: dns */
+	struct value_dns dns; /* empty name: file */
+	uint64_t refresh_ms;
+	uint64_t stale_ok;
+};
+
+struct policy_slow_call {
+	struct policy_map map;
+	uint64_t threshold_us;
+	uint64_t rate;
+};
+
+struct policy_half_open {
+	struct policy_map map;
+	uint64_t probes;
+	uint64_t successes;
+	uint64_t timeout_ms;
+};
+
+struct policy_breaker {
+	struct policy_map map;
+	uint64_t mode;
+	uint64_t failure_rate;
+	uint64_t minimum_calls;
+	struct value_window window;
+	uint64_t consecutive_failures;
+	struct policy_slow_call slow_call;
+	uint64_t open_ms;
+	uint64_t max_open_ms;
+	struct policy_half_open half_open;
+};
+
+struct policy_statistics {
+	struct policy_map map;
+	uint64_t modes; /* bits of enum image_outlier_statistics */
+	uint64_t interval_ms;
+	uint64_t minimum_hosts;
+	uint64_t minimum_calls;
+};
+
+struct policy_outlier {
+	struct policy_breaker breaker; /* first: its keys are those of a breaker */
+	uint64_t max_ejected;
+	struct policy_statistics statistics;
+};
+
+struct policy_backoff {
+	struct policy_map map;
+	uint64_t base_us;
+	uint64_t max_us;
+	uint64_t factor; /* in hundredths */
+	uint64_t jitter; /* enum image_jitter */
+};
+
+struct policy_budget {
+	struct policy_map map;
+	uint64_t ratio;
+	uint64_t minimum_per_second;
+	uint64_t window_ms;
+	uint64_t max_concurrent; /* 0: from the attempts in flight */
+};
+
+struct policy_retry {
+	struct policy_map map;
+	uint64_t mode;
+	uint64_t max_attempts;
+	uint64_t retry_on; /* bits of enum image_retry_on */
+	struct policy_backoff backoff;
+	struct policy_budget budget;
+};
+
+struct policy_health_check {
+	struct policy_map map;
+	uint64_t mode;
+	uint64_t type;    /* enum image_health_type */
+	const char *path; /* NULL: POLICY_HEALTH_PATH */
+	const char *host; /* NULL: the endpoint's address */
+	uint64_t interval_ms;
+	uint64_t timeout_ms;
+	uint64_t unhealthy_interval_ms; /* 0: interval_ms */
+	uint64_t healthy_threshold;
+	uint64_t unhealthy_threshold;
+	uint64_t initial_unhealthy;
+	uint64_t port; /* 0: the endpoint's */
+	struct address source;
 };
 
 struct policy_timeouts {
@@ -124,13 +237,21 @@ struct policy_timeouts {
 	uint64_t max_duration_ms;
 	uint64_t verdict_after_ms;
 	uint64_t drain_ms;
+	uint64_t expect_reply_ms;
 };
 
 struct policy_cluster {
 	struct policy_map map;
 	const char *name;
 	POLICY_LIST(struct policy_endpoint) endpoints; /* sorted by address, port once parsed */
+	struct policy_endpoint_source source;          /* of the list, where it is not written */
 	struct policy_load_balancing load_balancing;
+	struct policy_health_check health_check;
+	struct policy_breaker circuit_breaker;
+	struct policy_outlier outlier_detection;
+	struct policy_bulkhead bulkhead;
+	struct policy_bulkhead endpoint_bulkhead;
+	struct policy_retry retry;
 	struct policy_timeouts timeouts;
 };
 
@@ -149,9 +270,12 @@ _Static_assert(offsetof(struct policy_interface, name) == offsetof(struct policy
 		       offsetof(struct policy_cluster, name) == offsetof(struct policy_named, name),
 	       "named things begin alike");
 
+#define POLICY_HEALTH_PATH "/health"
+
 enum policy_defaults {
 	POLICY_IDLE_TCP_MS = 3600 * 1000,
 	POLICY_IDLE_UDP_MS = 30 * 1000,
+	POLICY_RING_POINTS = 160,
 };
 
 #endif

@@ -38,6 +38,10 @@ static void print_values(FILE *out)
 		{SCHEMA_SIZE, "Bytes with their unit, `B`, `KiB`, `MiB` or `GiB`: `64KiB`."},
 		{SCHEMA_DURATION, "A time with its unit, `ns`, `us`, `ms`, `s`, `m`, `h` or `d`: "
 				  "`250ms`, `1.5s`, `1h`. `0` needs no unit."},
+		{SCHEMA_PERCENT, "A percentage with up to two decimals: `50%`, `12.5%`. `0` needs "
+				 "no sign."},
+		{SCHEMA_FACTOR, "A number with up to two decimals: `2`, `1.5`."},
+		{SCHEMA_WINDOW, "The last calls, `100` or `100 calls`, or the last time, `10s`."},
 		{SCHEMA_BOOL, "`true` or `false`."},
 		{SCHEMA_ENUM, "One of the words listed."},
 		{SCHEMA_NAME, "1 to 63 letters, digits, `_`, `.` and `-`; the first is a letter, a "
@@ -50,6 +54,11 @@ static void print_values(FILE *out)
 			      "`[::]:80`, every address of the interface of that family."},
 		{SCHEMA_MAC, "`02:00:00:00:00:01`, not a group address."},
 		{SCHEMA_PORTS, "`32768-60999`, both ends included."},
+		{SCHEMA_URL_PATH, "Begins with a slash: `/health`."},
+		{SCHEMA_HOST, "A domain name or an address, with a port or without: "
+			      "`www.example.com`, `[2001:db8::1]:80`."},
+		{SCHEMA_FILE, "Path of a file, relative to the folder of the policy file."},
+		{SCHEMA_DNS, "A domain name, with a port or without: `www.example.com:80`."},
 		{SCHEMA_LIST, "A YAML list. A list of plain values with one element may be written "
 			      "as that value."},
 	};
@@ -78,8 +87,8 @@ static void print_row(FILE *out, const struct schema_key *key)
 	schema_print_fallback(key, fallback);
 	if (key->type == SCHEMA_LIST || key->type == SCHEMA_SET)
 		of = schema_type_name(key->item);
-	fprintf(out, "| `%s` | %s%s%s | %s | %s%s%s%s | %s |\n", key->name, type,
-		of[0] != '\0' ? " of " : "", of, range,
+	fprintf(out, "| `%s` | %s%s%s%s | %s | %s%s%s%s | %s |\n", key->name, type,
+		of[0] != '\0' ? " of " : "", of, key->instead != NULL ? ", or a map" : "", range,
 		(key->flags & SCHEMA_REQUIRED) != 0 ? "**required**" : "",
 		fallback[0] != '\0' && key->fallback_text == NULL ? "`" : "", fallback,
 		fallback[0] != '\0' && key->fallback_text == NULL ? "`" : "", key->description);
@@ -109,6 +118,11 @@ static void print_map(FILE *out, const struct schema_map *map, const struct sche
 		snprintf(inner, sizeof(inner), "%s%s%s%s", path, path[0] != '\0' ? "." : "",
 			 key->name, key->type == SCHEMA_LIST ? "[]" : "");
 		print_map(out, key->map, key, inner);
+		if (key->instead == NULL)
+			continue;
+		snprintf(inner, sizeof(inner), "%s%s%s", path, path[0] != '\0' ? "." : "",
+			 key->name);
+		print_map(out, key->instead, key, inner);
 	}
 }
 

@@ -47,6 +47,18 @@ static void print_comment(struct sample *s, const struct schema_key *key, int in
 	fputc('\n', s->out);
 }
 
+/* What may stand in place of a list, commented out. */
+static void print_instead(struct sample *s, const struct schema_key *list, int indent)
+{
+	fprintf(s->out, "%*s# In place of this list a map may stand:\n", indent, "");
+	for (size_t i = 0; i < list->instead->count; i++) {
+		const struct schema_key *key = &list->instead->keys[i];
+
+		print_comment(s, key, indent + 2);
+		fprintf(s->out, "%*s# %s: %s\n", indent + 2, "", key->name, key->example[0]);
+	}
+}
+
 static void print_elements(struct sample *s, const struct schema_key *list, int indent)
 {
 	int elements = list->map->keys[0].example[1] != NULL ? 2 : 1;
@@ -55,6 +67,8 @@ static void print_elements(struct sample *s, const struct schema_key *list, int 
 		s->dash = true;
 		print_map(s, list->map, indent + 4, i);
 	}
+	if (list->instead != NULL)
+		print_instead(s, list, indent);
 }
 
 static void print_key(struct sample *s, const struct schema_key *key, int indent, int element)

@@ -3,21 +3,7 @@
 
 #include "config/policy.h"
 
-#define AT(type, field) offsetof(struct type, field)
-#define KEYS(type, rows)                                                   \
-	{                                                                  \
-		.keys = (rows), .count = sizeof(rows) / sizeof((rows)[0]), \
-		.bytes = sizeof(struct type)                               \
-	}
-
-enum {
-	MS = 1000 * 1000, /* in ns */
-	US = 1000,
-	SECOND_MS = 1000,
-	MINUTE_MS = 60 * SECOND_MS,
-	HOUR_MS = 60 * MINUTE_MS,
-	DAY_MS = 24 * HOUR_MS,
-};
+#define AT SCHEMA_AT
 
 static const struct schema_choice choices_idle[] = {
 	{"adaptive", IDLE_ADAPTIVE}, {"poll", IDLE_POLL}, {NULL, 0}};
@@ -27,11 +13,6 @@ static const struct schema_choice choices_hugepages[] = {{"auto", HUGEPAGES_AUTO
 							 {NULL, 0}};
 static const struct schema_choice choices_protocol[] = {
 	{"tcp", PROTO_TCP}, {"udp", PROTO_UDP}, {NULL, 0}};
-static const struct schema_choice choices_algorithm[] = {
-	{"round_robin", LB_ROUND_ROBIN}, {"maglev", LB_MAGLEV}, {NULL, 0}};
-static const struct schema_choice choices_hash_on[] = {
-	{"source_ip", HASH_ON_SOURCE_IP}, {"source_port", HASH_ON_SOURCE_PORT}, {NULL, 0}};
-
 static const struct schema_key sidecar_keys[] = {
 	{.name = "name",
 	 .description =
@@ -72,7 +53,7 @@ static const struct schema_key sidecar_keys[] = {
 	 .type = SCHEMA_DURATION,
 	 .flags = SCHEMA_RESTART,
 	 .offset = AT(policy_sidecar, spin_us),
-	 .unit_ns = US,
+	 .unit_ns = SCHEMA_US,
 	 .max = MAX_SPIN_US,
 	 .fallback = 5,
 	 .example = {"5us"}},
@@ -147,8 +128,15 @@ static const struct schema_key sidecar_keys[] = {
 	 .flags = SCHEMA_RESTART,
 	 .offset = AT(policy_sidecar, verify_checksums),
 	 .example = {"false"}},
+	{.name = "zone",
+	 .description = "Zone this instance runs in: endpoints of the same zone are preferred; a "
+			"reload may change it.",
+	 .type = SCHEMA_NAME,
+	 .offset = AT(policy_sidecar, zone),
+	 .fallback_text = "none",
+	 .example = {"zone-a"}},
 };
-static const struct schema_map sidecar_map = KEYS(policy_sidecar, sidecar_keys);
+static const struct schema_map sidecar_map = SCHEMA_KEYS(policy_sidecar, sidecar_keys);
 
 static const struct schema_key route_keys[] = {
 	{.name = "to",
@@ -165,7 +153,7 @@ static const struct schema_key route_keys[] = {
 	 .fallback_text = "none, the network is on-link",
 	 .example = {"10.2.0.254"}},
 };
-static const struct schema_map route_map = KEYS(policy_route, route_keys);
+static const struct schema_map route_map = SCHEMA_KEYS(policy_route, route_keys);
 
 static const struct schema_key neighbour_keys[] = {
 	{.name = "address",
@@ -181,7 +169,7 @@ static const struct schema_key neighbour_keys[] = {
 	 .offset = AT(policy_neighbour, mac),
 	 .example = {"02:00:00:00:02:fe"}},
 };
-static const struct schema_map neighbour_map = KEYS(policy_neighbour, neighbour_keys);
+static const struct schema_map neighbour_map = SCHEMA_KEYS(policy_neighbour, neighbour_keys);
 
 static const struct schema_key snat_keys[] = {
 	{.name = "ports",
@@ -195,7 +183,7 @@ static const struct schema_key snat_keys[] = {
 	 .fallback = 32768u << 16 | 60999,
 	 .example = {NULL, "32768-60999"}},
 };
-static const struct schema_map snat_map = KEYS(policy_snat, snat_keys);
+static const struct schema_map snat_map = SCHEMA_KEYS(policy_snat, snat_keys);
 
 static const struct schema_key interface_keys[] = {
 	{.name = "name",
@@ -274,7 +262,7 @@ static const struct schema_key interface_keys[] = {
 	 .offset = AT(policy_interface, snat),
 	 .example = {NULL, ""}},
 };
-static const struct schema_map interface_map = KEYS(policy_interface, interface_keys);
+static const struct schema_map interface_map = SCHEMA_KEYS(policy_interface, interface_keys);
 
 static const struct schema_key listener_keys[] = {
 	{.name = "name",
@@ -309,156 +297,15 @@ static const struct schema_key listener_keys[] = {
 	 .flags = SCHEMA_REQUIRED,
 	 .offset = AT(policy_listener, cluster),
 	 .example = {"payments", "dns"}},
-};
-static const struct schema_map listener_map = KEYS(policy_listener, listener_keys);
-
-static const struct schema_key endpoint_keys[] = {
-	{.name = "address",
-	 .description = "Address and port of one server.",
-	 .type = SCHEMA_ENDPOINT,
-	 .flags = SCHEMA_REQUIRED,
-	 .offset = AT(policy_endpoint, address),
-	 .example = {"10.2.0.11:8080", "10.2.0.12:8080"}},
-	{.name = "weight",
-	 .description = "Its share relative to the cluster's other endpoints.",
-	 .type = SCHEMA_INTEGER,
-	 .offset = AT(policy_endpoint, weight),
-	 .min = 1,
-	 .max = MAX_WEIGHT,
-	 .fallback = 1,
-	 .example = {"2", "1"}},
-};
-static const struct schema_map endpoint_map = KEYS(policy_endpoint, endpoint_keys);
-
-static const struct schema_key load_balancing_keys[] = {
-	{.name = "algorithm",
-	 .description = "`round_robin` deals connections in turn, by weight; `maglev` gives a "
-			"client the same endpoint as long as the cluster stays as it is.",
-	 .type = SCHEMA_ENUM,
-	 .offset = AT(policy_load_balancing, algorithm),
-	 .choices = choices_algorithm,
-	 .fallback = LB_ROUND_ROBIN,
-	 .example = {"maglev", "round_robin"}},
-	{.name = "hash_on",
-	 .description = "What makes a client the same one, for `maglev`.",
-	 .type = SCHEMA_SET,
-	 .item = SCHEMA_ENUM,
-	 .offset = AT(policy_load_balancing, hash_on),
-	 .choices = choices_hash_on,
-	 .min = 1,
-	 .max = 2,
-	 .fallback = HASH_ON_SOURCE_IP,
-	 .example = {"[source_ip]"}},
-	{.name = "table_size",
-	 .description = "Entries of the `maglev` table: a prime, at least the number of endpoints.",
-	 .type = SCHEMA_INTEGER,
-	 .offset = AT(policy_load_balancing, table_size),
-	 .min = 2,
-	 .max = MAGLEV_MAX_SIZE,
-	 .fallback_text = "about 100 per unit of weight, 1009 to 65537",
-	 .example = {"1009"}},
-};
-static const struct schema_map load_balancing_map =
-	KEYS(policy_load_balancing, load_balancing_keys);
-
-static const struct schema_key timeout_keys[] = {
-	{.name = "connect",
-	 .description = "How long an endpoint may take to answer a connection attempt.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, connect_ms),
-	 .unit_ns = MS,
-	 .min = 1,
-	 .max = 5 * MINUTE_MS,
-	 .fallback = SECOND_MS,
-	 .example = {"1s", "1s"}},
-	{.name = "request",
-	 .description = "How long setting a connection up may take in all; at least `connect`.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, request_ms),
-	 .unit_ns = MS,
-	 .min = 1,
-	 .max = HOUR_MS,
-	 .fallback = 15 * SECOND_MS,
-	 .example = {"15s"}},
-	{.name = "idle",
-	 .description = "How long a connection or flow lives without a packet.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, idle_ms),
-	 .unit_ns = MS,
-	 .min = 100,
-	 .max = 7 * DAY_MS,
-	 .fallback_text = "1h for tcp, 30s for udp",
-	 .example = {"1h", "10s"}},
-	{.name = "half_closed",
-	 .description = "How long a TCP connection lives without a packet once one side has "
-			"closed.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, half_closed_ms),
-	 .unit_ns = MS,
-	 .min = 100,
-	 .max = DAY_MS,
-	 .fallback = MINUTE_MS,
-	 .example = {"60s"}},
-	{.name = "max_duration",
-	 .description = "How long a connection may live at all; 0 is for ever.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, max_duration_ms),
-	 .unit_ns = MS,
-	 .max = MAX_TIMEOUT_MS,
-	 .example = {"0"}},
-	{.name = "verdict_after",
-	 .description = "A connection that stayed up this long without a reset has succeeded, even "
-			"when the endpoint has sent nothing.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, verdict_after_ms),
-	 .unit_ns = MS,
-	 .min = 1,
-	 .max = HOUR_MS,
-	 .fallback = SECOND_MS,
-	 .example = {"1s"}},
-	{.name = "drain",
-	 .description =
-		 "How long connections of a listener or an endpoint that left the policy may go "
-		 "on.",
-	 .type = SCHEMA_DURATION,
-	 .offset = AT(policy_timeouts, drain_ms),
-	 .unit_ns = MS,
-	 .max = DAY_MS,
-	 .fallback = 30 * SECOND_MS,
-	 .example = {"30s"}},
-};
-static const struct schema_map timeouts_map = KEYS(policy_timeouts, timeout_keys);
-
-static const struct schema_key cluster_keys[] = {
-	{.name = "name",
-	 .description = "Name that listeners use and under which its state is kept.",
-	 .type = SCHEMA_NAME,
-	 .flags = SCHEMA_REQUIRED,
-	 .offset = AT(policy_cluster, name),
-	 .example = {"payments", "dns"}},
-	{.name = "endpoints",
-	 .description = "The servers; an empty list rejects every connection as `no_endpoint`.",
-	 .type = SCHEMA_LIST,
-	 .item = SCHEMA_MAP,
-	 .map = &endpoint_map,
-	 .flags = SCHEMA_REQUIRED,
-	 .offset = AT(policy_cluster, endpoints),
-	 .max = MAX_ENDPOINTS,
-	 .example = {"", "[{address: 10.3.0.53:53}]"}},
-	{.name = "load_balancing",
-	 .description = "How an endpoint is chosen.",
+	{.name = "bulkhead",
+	 .description = "How many connections or flows the listener carries at once, and how many "
+			"wait for a place.",
 	 .type = SCHEMA_MAP,
-	 .map = &load_balancing_map,
-	 .offset = AT(policy_cluster, load_balancing),
-	 .example = {"", "{algorithm: round_robin}"}},
-	{.name = "timeouts",
-	 .description = "How long things may take.",
-	 .type = SCHEMA_MAP,
-	 .map = &timeouts_map,
-	 .offset = AT(policy_cluster, timeouts),
-	 .example = {"", "{idle: 10s}"}},
+	 .map = &schema_listener_bulkhead,
+	 .offset = AT(policy_listener, bulkhead),
+	 .example = {""}},
 };
-static const struct schema_map cluster_map = KEYS(policy_cluster, cluster_keys);
+static const struct schema_map listener_map = SCHEMA_KEYS(policy_listener, listener_keys);
 
 static const struct schema_key root_keys[] = {
 	{.name = "version",
@@ -499,9 +346,9 @@ static const struct schema_key root_keys[] = {
 	 .description = "Groups of servers that do the same.",
 	 .type = SCHEMA_LIST,
 	 .item = SCHEMA_MAP,
-	 .map = &cluster_map,
+	 .map = &schema_cluster,
 	 .offset = AT(policy, clusters),
 	 .max = MAX_CLUSTERS,
 	 .example = {""}},
 };
-const struct schema_map schema_root = KEYS(policy, root_keys);
+const struct schema_map schema_root = SCHEMA_KEYS(policy, root_keys);

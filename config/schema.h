@@ -10,12 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shm/limits.h"
+
 /* Field types in brackets. */
 enum schema_type {
 	SCHEMA_INTEGER,   /* [uint64_t] */
 	SCHEMA_COUNT,     /* 10k, 16Ki [uint64_t] */
 	SCHEMA_SIZE,      /* bytes [uint64_t] */
 	SCHEMA_DURATION,  /* in units of unit_ns [uint64_t] */
+	SCHEMA_PERCENT,   /* in hundredths of a percent [uint64_t] */
+	SCHEMA_FACTOR,    /* 1.5, in hundredths [uint64_t] */
 	SCHEMA_BOOL,      /* [uint64_t] */
 	SCHEMA_ENUM,      /* a choice's value [uint64_t] */
 	SCHEMA_NAME,      /* [const char *] */
@@ -25,11 +29,16 @@ enum schema_type {
 	SCHEMA_NETWORK,
 	SCHEMA_ENDPOINT,
 	SCHEMA_BIND,
-	SCHEMA_MAC,   /* [uint8_t[6]] */
-	SCHEMA_PORTS, /* [struct value_port_range] */
-	SCHEMA_SET,   /* list of integers (bit = number) or choices (bit = value) [uint64_t] */
-	SCHEMA_LIST,  /* [POLICY_LIST of the item's type; addresses: struct policy_address] */
-	SCHEMA_MAP,   /* [a structure that begins with struct policy_map] */
+	SCHEMA_MAC,      /* [uint8_t[6]] */
+	SCHEMA_PORTS,    /* [struct value_port_range] */
+	SCHEMA_WINDOW,   /* calls or a duration [struct value_window] */
+	SCHEMA_URL_PATH, /* [const char *], as are the next two */
+	SCHEMA_HOST,
+	SCHEMA_FILE,
+	SCHEMA_DNS,  /* name:port, or a name alone [struct value_dns] */
+	SCHEMA_SET,  /* list of integers (bit = number) or choices (bit = value) [uint64_t] */
+	SCHEMA_LIST, /* [POLICY_LIST of the item's type; addresses: struct policy_address] */
+	SCHEMA_MAP,  /* [a structure that begins with struct policy_map] */
 };
 
 enum schema_flags {
@@ -51,18 +60,24 @@ struct schema_key {
 	unsigned int flags;
 	size_t offset; /* of the field in the map's structure */
 	/*
-	 * Numbers and durations: range of the value; ports: of each port; lists and sets of
-	 * choices: of the number of elements; sets of integers: of each element.
+	 * Numbers and durations: range of the value; windows: of the calls; ports: of each port;
+	 * lists and sets of choices: of the number of elements; sets of integers: of each element.
 	 */
 	uint64_t min;
 	uint64_t max;
 	uint64_t unit_ns; /* durations */
-	/* Default of numbers, choices, sets and ports (low << 16 | high); of the rest zero. */
+	/*
+	 * Default of numbers, choices, sets, windows (calls) and ports (low << 16 | high); of the
+	 * rest zero.
+	 */
 	uint64_t fallback;
 	const char *fallback_text; /* documents: instead of the fallback; NULL: print that */
 	const struct schema_choice *choices; /* ends with a NULL name */
 	enum schema_type item;               /* of a list or set */
 	const struct schema_map *map;        /* of a map or a list of maps */
+	/* A map that may stand in place of a list, and where its structure is; NULL: none. */
+	const struct schema_map *instead;
+	size_t instead_offset;
 	/*
 	 * The value in the sample, as YAML: [0] for the first element of the list around the key
 	 * (or where there is none), [1] for the second. NULL: left out; "": the keys inside it
@@ -79,7 +94,39 @@ struct schema_map {
 
 enum { SCHEMA_MAX_KEYS = 16 }; /* of one map */
 
+#define SCHEMA_AT(type, field) offsetof(struct type, field)
+#define SCHEMA_KEYS(type, rows)                                            \
+	{                                                                  \
+		.keys = (rows), .count = sizeof(rows) / sizeof((rows)[0]), \
+		.bytes = sizeof(struct type)                               \
+	}
+
+enum schema_units {
+	SCHEMA_US = 1000, /* of unit_ns */
+	SCHEMA_MS = 1000 * 1000,
+	SCHEMA_WINDOW_MIN_MS = MIN_WINDOW_MS, /* of windows that are durations */
+	SCHEMA_WINDOW_MAX_MS = 3600 * 1000,
+	SECOND_MS = 1000, /* of durations in milliseconds */
+	MINUTE_MS = 60 * SECOND_MS,
+	HOUR_MS = 60 * MINUTE_MS,
+	DAY_MS = 24 * HOUR_MS,
+};
+
 extern const struct schema_map schema_root;
+
+/* Parts of it that have a file of their own: schema_cluster.c, schema_policies.c. */
+extern const struct schema_map schema_cluster;
+extern const struct schema_map schema_listener_bulkhead;
+extern const struct schema_map schema_load_balancing;
+extern const struct schema_map schema_health_check;
+extern const struct schema_map schema_circuit_breaker;
+extern const struct schema_map schema_outlier_detection;
+extern const struct schema_map schema_bulkhead;
+extern const struct schema_map schema_endpoint_bulkhead;
+extern const struct schema_map schema_retry;
+
+/* A file that holds a cluster's list of endpoints. */
+extern const struct schema_key schema_endpoint_file;
 
 /* How the reference calls the type: "duration", "name". */
 const char *schema_type_name(enum schema_type type);

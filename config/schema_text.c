@@ -10,15 +10,31 @@
 const char *schema_type_name(enum schema_type type)
 {
 	static const char *const names[] = {
-		[SCHEMA_INTEGER] = "integer",   [SCHEMA_COUNT] = "number",
-		[SCHEMA_SIZE] = "size",         [SCHEMA_DURATION] = "duration",
-		[SCHEMA_BOOL] = "boolean",      [SCHEMA_ENUM] = "word",
-		[SCHEMA_NAME] = "name",         [SCHEMA_DEVICE] = "device",
-		[SCHEMA_ADDRESS] = "address",   [SCHEMA_INTERFACE] = "address/prefix",
-		[SCHEMA_NETWORK] = "network",   [SCHEMA_ENDPOINT] = "address:port",
-		[SCHEMA_BIND] = "address:port", [SCHEMA_MAC] = "MAC address",
-		[SCHEMA_PORTS] = "port range",  [SCHEMA_SET] = "list",
-		[SCHEMA_LIST] = "list",         [SCHEMA_MAP] = "map",
+		[SCHEMA_INTEGER] = "integer",
+		[SCHEMA_COUNT] = "number",
+		[SCHEMA_SIZE] = "size",
+		[SCHEMA_DURATION] = "duration",
+		[SCHEMA_PERCENT] = "percentage",
+		[SCHEMA_FACTOR] = "factor",
+		[SCHEMA_WINDOW] = "window",
+		[SCHEMA_URL_PATH] = "path",
+		[SCHEMA_HOST] = "host",
+		[SCHEMA_FILE] = "file",
+		[SCHEMA_DNS] = "domain name",
+		[SCHEMA_BOOL] = "boolean",
+		[SCHEMA_ENUM] = "word",
+		[SCHEMA_NAME] = "name",
+		[SCHEMA_DEVICE] = "device",
+		[SCHEMA_ADDRESS] = "address",
+		[SCHEMA_INTERFACE] = "address/prefix",
+		[SCHEMA_NETWORK] = "network",
+		[SCHEMA_ENDPOINT] = "address:port",
+		[SCHEMA_BIND] = "address:port",
+		[SCHEMA_MAC] = "MAC address",
+		[SCHEMA_PORTS] = "port range",
+		[SCHEMA_SET] = "list",
+		[SCHEMA_LIST] = "list",
+		[SCHEMA_MAP] = "map",
 	};
 
 	return names[type];
@@ -74,6 +90,13 @@ const char *schema_print_value(const struct schema_key *key, uint64_t value, cha
 		return value_print_size(value, out);
 	case SCHEMA_DURATION:
 		return value_print_duration(value * key->unit_ns, out);
+	case SCHEMA_PERCENT:
+		return value_print_hundredths(value, "%", out);
+	case SCHEMA_FACTOR:
+		return value_print_hundredths(value, "", out);
+	case SCHEMA_WINDOW:
+		snprintf(out, SCHEMA_TEXT_BYTES, "%llu calls", (unsigned long long)value);
+		return out;
 	case SCHEMA_BOOL:
 		return copy(out, value != 0 ? "true" : "false");
 	case SCHEMA_ENUM:
@@ -102,11 +125,19 @@ const char *schema_print_range(const struct schema_key *key, char *out)
 	case SCHEMA_COUNT:
 	case SCHEMA_SIZE:
 	case SCHEMA_DURATION:
+	case SCHEMA_PERCENT:
+	case SCHEMA_FACTOR:
 		schema_print_value(key, key->min, low);
 		if (key->min == key->max)
 			return copy(out, low);
 		snprintf(out, SCHEMA_TEXT_BYTES, "%.60s to %.60s", low,
 			 schema_print_value(key, key->max, high));
+		return out;
+	case SCHEMA_WINDOW:
+		snprintf(out, SCHEMA_TEXT_BYTES, "%llu to %llu calls in tens, or %s to %s",
+			 (unsigned long long)key->min, (unsigned long long)key->max,
+			 value_print_duration(SCHEMA_WINDOW_MIN_MS * (uint64_t)SCHEMA_MS, low),
+			 value_print_duration(SCHEMA_WINDOW_MAX_MS * (uint64_t)SCHEMA_MS, high));
 		return out;
 	case SCHEMA_PORTS:
 		snprintf(out, SCHEMA_TEXT_BYTES, "%u to %u", (unsigned int)key->min,

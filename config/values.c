@@ -30,6 +30,12 @@ static const struct unit duration_units[] = {{"ns", 1},
 					     {"d", 86400ull * 1000000000},
 					     {NULL, 0}};
 
+/* In hundredths. */
+static const struct unit percent_units[] = {{"%", 100}, {NULL, 0}};
+static const struct unit factor_units[] = {{"", 100}, {NULL, 0}};
+
+static const struct unit call_units[] = {{"", 1}, {" calls", 1}, {NULL, 0}};
+
 enum { MAX_DIGITS = 18 }; /* of a number: it then fits 64 bits */
 
 static bool is_digit(char c)
@@ -106,6 +112,33 @@ const char *value_duration(const char *text, uint64_t *out_ns)
 		       : "a duration with its unit such as 250ms, 5s or 1h";
 }
 
+const char *value_percent(const char *text, uint64_t *out)
+{
+	*out = 0;
+	if (strcmp(text, "0") == 0)
+		return NULL;
+	return read_scaled(text, percent_units, out) ? NULL : "a percentage such as 50% or 12.5%";
+}
+
+const char *value_factor(const char *text, uint64_t *out)
+{
+	return read_scaled(text, factor_units, out) ? NULL : "a number such as 2 or 1.5";
+}
+
+const char *value_window(const char *text, struct value_window *out)
+{
+	uint64_t ns;
+
+	out->ms = 0;
+	if (read_scaled(text, call_units, &out->calls))
+		return NULL;
+	out->calls = 0;
+	if (!read_scaled(text, duration_units, &ns) || ns % 1000000 != 0)
+		return "a number of calls such as 100, or a duration such as 10s";
+	out->ms = ns / 1000000;
+	return NULL;
+}
+
 /* The largest unit that divides the value. */
 static const char *print_scaled(uint64_t value, const struct unit *units, char *out)
 {
@@ -130,6 +163,20 @@ const char *value_print_duration(uint64_t ns, char *out)
 const char *value_print_size(uint64_t bytes, char *out)
 {
 	return print_scaled(bytes, size_units, out);
+}
+
+const char *value_print_hundredths(uint64_t value, const char *unit, char *out)
+{
+	unsigned long long whole = value / 100;
+	unsigned int part = (unsigned int)(value % 100);
+
+	if (part == 0)
+		snprintf(out, VALUE_TEXT_BYTES, "%llu%s", whole, unit);
+	else if (part % 10 == 0)
+		snprintf(out, VALUE_TEXT_BYTES, "%llu.%u%s", whole, part / 10, unit);
+	else
+		snprintf(out, VALUE_TEXT_BYTES, "%llu.%02u%s", whole, part, unit);
+	return out;
 }
 
 static bool is_alnum(char c)

@@ -26,9 +26,26 @@ const char *value_size(const char *text, uint64_t *out);
 /* Nanoseconds: ns, us, ms, s, m, h, d; 0 needs no unit. */
 const char *value_duration(const char *text, uint64_t *out_ns);
 
+/* 50%, 12.5%, in hundredths of a percent; 0 needs no unit. */
+const char *value_percent(const char *text, uint64_t *out);
+
+/* 2, 1.5, in hundredths. */
+const char *value_factor(const char *text, uint64_t *out);
+
+/* What a breaker looks back on: so many calls, or so long. One of the two is 0. */
+struct value_window {
+	uint64_t calls;
+	uint64_t ms;
+};
+
+/* 100, 100 calls, or a duration. A duration finer than milliseconds is refused. */
+const char *value_window(const char *text, struct value_window *out);
+
 /* The shortest exact text in one unit: 1m, 1500ms. @out: VALUE_TEXT_BYTES. */
 const char *value_print_duration(uint64_t ns, char *out);
 const char *value_print_size(uint64_t bytes, char *out);
+/* Hundredths with as many decimals as it takes: 12.5, then @unit. */
+const char *value_print_hundredths(uint64_t value, const char *unit, char *out);
 
 /* 1 to 63 of A-Z a-z 0-9 _ . -, first a letter, digit or _: safe as a file name. */
 const char *value_name(const char *text);

@@ -82,6 +82,11 @@ static size_t start_text(const struct yaml_node *node, char *out)
 	return strlen(out);
 }
 
+static struct position yaml_position(const struct yaml_node *node)
+{
+	return (struct position){node->file, node->line, node->column};
+}
+
 void yaml_error(struct diagnostics *d, const struct yaml_node *node, const char *format, ...)
 {
 	char text[DIAGNOSTIC_BYTES];
@@ -91,7 +96,7 @@ void yaml_error(struct diagnostics *d, const struct yaml_node *node, const char 
 	va_start(args, format);
 	vsnprintf(text + used, sizeof(text) - used, format, args);
 	va_end(args);
-	diagnostics_error(d, node->line, node->column, "%s", text);
+	diagnostics_error_at(d, yaml_position(node), "%s", text);
 }
 
 void yaml_warning(struct diagnostics *d, const struct yaml_node *node, const char *format, ...)
@@ -103,7 +108,7 @@ void yaml_warning(struct diagnostics *d, const struct yaml_node *node, const cha
 	va_start(args, format);
 	vsnprintf(text + used, sizeof(text) - used, format, args);
 	va_end(args);
-	diagnostics_warning(d, node->line, node->column, "%s", text);
+	diagnostics_warning_at(d, yaml_position(node), "%s", text);
 }
 
 void yaml_found_instead(struct diagnostics *d, const struct yaml_node *node, const char *expected,

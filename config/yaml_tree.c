@@ -84,6 +84,7 @@ static struct yaml_node *add_node(struct builder *b, enum yaml_kind kind, yaml_m
 		return NULL;
 	}
 	node->kind = kind;
+	node->file = diagnostics_number(b->d);
 	node->line = (uint32_t)mark.line + 1;
 	node->column = (uint32_t)mark.column + 1;
 	node->parent = parent;
@@ -270,8 +271,9 @@ struct yaml_node *yaml_tree(const char *text, size_t bytes, struct arena *arena,
 	if (diagnostics_errors(d) != errors)
 		return NULL;
 	if (b.root == NULL)
-		diagnostics_error(d, 0, 0,
-				  "the file is empty, expected a policy: `fender schema --sample` "
-				  "prints one");
+		diagnostics_error(d, 0, 0, "the file is empty, expected %s",
+				  diagnostics_number(d) == 0
+					  ? "a policy: `fender schema --sample` prints one"
+					  : "a list of endpoints");
 	return b.root;
 }

@@ -25,6 +25,7 @@ enum yaml_kind { YAML_MAP, YAML_LIST, YAML_SCALAR };
 
 struct yaml_node {
 	enum yaml_kind kind;
+	uint32_t file; /* diagnostics_number() */
 	uint32_t line; /* from 1 */
 	uint32_t column;
 	uint32_t index; /* position in the parent */

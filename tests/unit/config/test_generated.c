@@ -95,6 +95,8 @@ static void check_keys(const struct schema_map *map, const char *reference, cons
 		CU_ASSERT(key->description[strlen(key->description) - 1] == '.');
 		if (key->map != NULL)
 			check_keys(key->map, reference, json, sample);
+		if (key->instead != NULL)
+			check_keys(key->instead, reference, json, sample);
 	}
 }
 
@@ -117,7 +119,11 @@ static void check_fallbacks(const struct schema_map *map)
 
 		if (key->map != NULL)
 			check_fallbacks(key->map);
-		if (key->type > SCHEMA_DURATION || key->fallback_text != NULL)
+		if (key->instead != NULL)
+			check_fallbacks(key->instead);
+		/* where 0 stands for "none" or "the other's" */
+		if ((key->type > SCHEMA_FACTOR && key->type != SCHEMA_WINDOW) ||
+		    (key->fallback_text != NULL && key->fallback == 0))
 			continue;
 		CU_ASSERT(key->min <= key->max);
 		CU_ASSERT(key->fallback >= key->min && key->fallback <= key->max);

@@ -4,17 +4,18 @@
 #include <errno.h>
 
 #include "shm/limits.h"
+#include "shm/lookup.h"
 #include "tests/unit/config/policy_text.h"
 
 enum { MAX_HOSTS = 64, KEYS = 1000000 };
 
 static char keys[MAX_HOSTS][32];
 
-static void name_hosts(struct maglev_host *hosts, uint32_t count, uint32_t weight)
+static void name_hosts(struct lb_host *hosts, uint32_t count, uint32_t weight)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		snprintf(keys[i], sizeof(keys[i]), "10.2.0.%u:8080", i + 1);
-		hosts[i] = (struct maglev_host){keys[i], weight};
+		hosts[i] = (struct lb_host){keys[i], weight};
 	}
 }
 
@@ -38,7 +39,7 @@ static uint64_t mix(uint64_t x)
 
 static void table_of_seven_entries_is_the_published_one(void)
 {
-	static const struct maglev_host hosts[] = {
+	static const struct lb_host hosts[] = {
 		{"127.0.0.1:90", 1}, {"127.0.0.1:91", 1}, {"127.0.0.1:92", 1},
 		{"127.0.0.1:93", 1}, {"127.0.0.1:94", 1}, {"127.0.0.1:95", 1},
 	};
@@ -51,7 +52,7 @@ static void table_of_seven_entries_is_the_published_one(void)
 
 static void order_of_hosts_changes_only_their_numbers(void)
 {
-	static const struct maglev_host hosts[] = {
+	static const struct lb_host hosts[] = {
 		{"127.0.0.1:95", 1}, {"127.0.0.1:94", 1}, {"127.0.0.1:93", 1},
 		{"127.0.0.1:92", 1}, {"127.0.0.1:91", 1}, {"127.0.0.1:90", 1},
 	};
@@ -65,7 +66,7 @@ static void order_of_hosts_changes_only_their_numbers(void)
 static void weights_one_to_two_share_the_large_table(void)
 {
 	static uint16_t table[65537];
-	struct maglev_host hosts[2];
+	struct lb_host hosts[2];
 	uint32_t entries[2];
 
 	name_hosts(hosts, 2, 1);
@@ -79,7 +80,7 @@ static void weights_one_to_two_share_the_large_table(void)
 /* Turns are counted from 1: the light host's second turn comes before the heavy one's. */
 static void first_turns_are_counted_from_one(void)
 {
-	struct maglev_host hosts[2];
+	struct lb_host hosts[2];
 	uint32_t entries[2];
 	uint16_t table[3];
 
@@ -95,7 +96,7 @@ static void equal_hosts_differ_by_at_most_one_entry(void)
 {
 	static const uint32_t sizes[] = {67, 251, 1009, 65537};
 	static uint16_t table[65537];
-	struct maglev_host hosts[MAX_HOSTS];
+	struct lb_host hosts[MAX_HOSTS];
 	uint32_t entries[MAX_HOSTS];
 
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
@@ -115,14 +116,14 @@ static void equal_hosts_differ_by_at_most_one_entry(void)
 static uint32_t moved_by_removal(const uint16_t *before, uint32_t removed)
 {
 	static uint16_t after[65537];
-	struct maglev_host hosts[10];
+	struct lb_host hosts[10];
 	uint32_t moved = 0;
 
 	name_hosts(hosts, 10, 1);
 	memmove(&hosts[removed], &hosts[removed + 1], (9 - removed) * sizeof(hosts[0]));
 	require(maglev_build(hosts, 9, 65537, after) == 0);
 	for (uint32_t k = 0; k < KEYS; k++) {
-		uint32_t at = (uint32_t)(mix(k) % 65537);
+		uint32_t at = lookup_place(mix(k), 65537);
 		uint32_t now = after[at] < removed ? after[at] : after[at] + 1u;
 
 		moved += now != before[at];
@@ -133,7 +134,7 @@ static uint32_t moved_by_removal(const uint16_t *before, uint32_t removed)
 static void removing_one_of_ten_hosts_moves_a_tenth_of_the_keys(void)
 {
 	static uint16_t table[65537];
-	struct maglev_host hosts[10];
+	struct lb_host hosts[10];
 	uint32_t low = UINT32_MAX, high = 0, sum = 0;
 
 	name_hosts(hosts, 10, 1);
@@ -150,25 +151,34 @@ static void removing_one_of_ten_hosts_moves_a_tenth_of_the_keys(void)
 	CU_ASSERT(sum / 10 >= 1020 && sum / 10 <= 1040);
 }
 
-static void ten_hosts_share_the_keys_evenly(void)
+/* The largest part of the keys drawn over the mean, in hundredths of a percent. */
+static uint32_t max_over_mean(uint32_t count)
 {
 	static uint16_t table[65537];
-	struct maglev_host hosts[10];
-	uint32_t drawn[10] = {0}, most = 0;
+	struct lb_host hosts[MAX_HOSTS];
+	uint32_t drawn[MAX_HOSTS] = {0}, most = 0;
 
-	name_hosts(hosts, 10, 1);
-	require(maglev_build(hosts, 10, 65537, table) == 0);
+	name_hosts(hosts, count, 1);
+	require(maglev_build(hosts, count, 65537, table) == 0);
 	for (uint32_t k = 0; k < 4 * KEYS; k++)
-		drawn[table[mix(k) % 65537]]++;
-	for (uint32_t i = 0; i < 10; i++)
+		drawn[table[lookup_place(mix(k), 65537)]]++;
+	for (uint32_t i = 0; i < count; i++)
 		most = drawn[i] > most ? drawn[i] : most;
-	printf("max/mean %.4f: ", most * 2.5 / KEYS);
-	CU_ASSERT(most <= 4 * KEYS / 10 / 1000 * 1006);
+	return (uint32_t)((uint64_t)most * count * 10000 / (4 * KEYS));
+}
+
+static void hosts_share_the_keys_evenly(void)
+{
+	uint32_t ten = max_over_mean(10), fifty = max_over_mean(50);
+
+	printf("max/mean %.4f of 10, %.4f of 50 hosts: ", ten / 1e4, fifty / 1e4);
+	CU_ASSERT(ten <= 10060);
+	CU_ASSERT(fifty <= 10250);
 }
 
 static void default_size_follows_the_weights(void)
 {
-	struct maglev_host hosts[MAX_HOSTS];
+	struct lb_host hosts[MAX_HOSTS];
 
 	name_hosts(hosts, 1, 256);
 	CU_ASSERT_EQUAL(maglev_default_size(hosts, 1), 1009);
@@ -185,7 +195,7 @@ static void default_size_follows_the_weights(void)
 
 static void bad_sizes_are_refused(void)
 {
-	struct maglev_host hosts[3];
+	struct lb_host hosts[3];
 	uint16_t table[8];
 
 	name_hosts(hosts, 3, 1);
@@ -217,7 +227,7 @@ int main(void)
 		{"first turns", first_turns_are_counted_from_one},
 		{"equal hosts", equal_hosts_differ_by_at_most_one_entry},
 		{"removal", removing_one_of_ten_hosts_moves_a_tenth_of_the_keys},
-		{"even shares", ten_hosts_share_the_keys_evenly},
+		{"even shares", hosts_share_the_keys_evenly},
 		{"default size", default_size_follows_the_weights},
 		{"bad sizes", bad_sizes_are_refused},
 		{"primes", primes_are_told_from_others},

@@ -9,15 +9,16 @@ static const struct refused rows[] = {
 	{"unknown key without one",
 	 {{"weight: 2", "colour: red"}},
 	 "p:26:9: error: clusters[0].endpoints[0].colour: unknown key; expected one of: address, "
-	 "weight\n"},
+	 "weight, priority, zone\n"},
 	{"unknown top-level key",
 	 {{"version: 1\n", "version: 1\nfoo: {a: 1}\n"}},
 	 "p:2:1: error: foo: unknown key; expected one of: version, sidecar, interfaces, "
 	 "listeners, clusters\n"},
 	{"later issue's key is unknown today",
-	 {{"    timeouts: {connect: 1s", "    circuit_breaker: {}\n    timeouts: {connect: 1s"}},
-	 "p:29:5: error: clusters[0].circuit_breaker: unknown key; expected one of: name, "
-	 "endpoints, load_balancing, timeouts\n"},
+	 {{"    timeouts: {connect: 1s", "    fallback: {}\n    timeouts: {connect: 1s"}},
+	 "p:29:5: error: clusters[0].fallback: unknown key; expected one of: name, endpoints, "
+	 "load_balancing, health_check, circuit_breaker, outlier_detection, bulkhead, "
+	 "endpoint_bulkhead, retry, timeouts\n"},
 	{"duplicate key",
 	 {{"  workers: 1\n", "  workers: 1\n  workers: 2\n"}},
 	 "p:5:3: error: sidecar.workers: duplicate key, first on line 4\n"},
@@ -153,7 +154,11 @@ static const struct refused rows[] = {
 	 {{"    endpoints:\n      - address: 10.2.0.11:8080\n        weight: 2\n      - address: "
 	   "10.2.0.12:8080\n",
 	   "    endpoints: {address: 10.2.0.11:8080}\n"}},
-	 "p:24:16: error: clusters[0].endpoints: found a map, expected a list\n"},
+	 "p:24:17: error: clusters[0].endpoints.address: unknown key; expected one of: file, dns, "
+	 "refresh, stale_ok\n"},
+	{"map for a list that has no other form",
+	 {{"routes: [{to: 10.3.0.0/16, via: 10.2.0.253}]", "routes: {to: 10.3.0.0/16}"}},
+	 "p:13:13: error: interfaces[1].routes: found a map, expected a list\n"},
 	{"scalar for a list of maps",
 	 {{"routes: [{to: 10.3.0.0/16, via: 10.2.0.253}]", "routes: 10.3.0.0/16"}},
 	 "p:13:13: error: interfaces[1].routes: found 10.3.0.0/16, expected a list\n"},
@@ -194,7 +199,7 @@ static const struct refused rows[] = {
 	 "p:6:3: error: sidecar.foo: unknown key; expected one of: name, workers, cpus, idle, "
 	 "spin, hugepages, buffers, connections, max_listeners, max_clusters, max_endpoints, "
 	 "policy_slot, "
-	 "verify_checksums\n"},
+	 "verify_checksums, zone\n"},
 	{"text made fit for a terminal",
 	 {{"weight: 2", "weight: \"\\e[31m\\a\""}},
 	 "p:26:17: error: clusters[0].endpoints[0].weight: found ' [31m ', expected a whole "

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/values.h"
+#include "config/value_words.h"
 
 #include "config/suggest.h"
 #include "tests/unit/config/policy_text.h"
@@ -109,6 +110,166 @@ static void durations_are_exact_nanoseconds(void)
 	check_numbers(rows, ROWS(rows), value_duration);
 }
 
+static void percentages_are_hundredths(void)
+{
+	static const struct number rows[] = {
+		{"50%", 5000, 0},   {"12.5%", 1250, 0},
+		{"0.01%", 1, 0},    {"100.00%", 10000, 0},
+		{"0", 0, 0},        {"0%", 0, 0},
+		{"50", 0, BAD},     {"50 %", 0, BAD},
+		{"0.001%", 0, BAD}, {"-1%", 0, BAD},
+		{"%", 0, BAD},      {"050%", 0, BAD},
+		{"0.1", 0, BAD},    {"1e2%", 0, BAD},
+		{"50%%", 0, BAD},   {"999999999999999999%", 0, BAD},
+	};
+
+	check_numbers(rows, ROWS(rows), value_percent);
+}
+
+static void factors_are_hundredths(void)
+{
+	static const struct number rows[] = {
+		{"2", 200, 0},   {"1.5", 150, 0},   {"1.25", 125, 0},
+		{"10", 1000, 0}, {"1.255", 0, BAD}, {"1.", 0, BAD},
+		{".5", 0, BAD},  {"2x", 0, BAD},    {"", 0, BAD},
+	};
+
+	check_numbers(rows, ROWS(rows), value_factor);
+}
+
+static void windows_are_calls_or_a_duration(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t calls, ms;
+		int bad;
+	} rows[] = {
+		{"100", 100, 0, 0},      {"100 calls", 100, 0, 0}, {"10s", 0, 10000, 0},
+		{"1.5s", 0, 1500, 0},    {"0", 0, 0, 0},           {"100  calls", 0, 0, BAD},
+		{"100calls", 0, 0, BAD}, {"1 call", 0, 0, BAD},    {"1.5", 0, 0, BAD},
+		{"1500us", 0, 0, BAD},   {"calls", 0, 0, BAD},     {"", 0, 0, BAD},
+	};
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct value_window window;
+		const char *expected = value_window(rows[i].text, &window);
+
+		CU_ASSERT_EQUAL(expected != NULL, rows[i].bad != 0);
+		if (expected != NULL)
+			continue;
+		CU_ASSERT_EQUAL(window.calls, rows[i].calls);
+		CU_ASSERT_EQUAL(window.ms, rows[i].ms);
+	}
+}
+
+static void paths_and_hosts_are_what_a_request_can_carry(void)
+{
+	static const struct {
+		const char *(*read)(const char *text);
+		const char *text;
+		int bad;
+	} rows[] = {
+		{value_url_path, "/", 0},
+		{value_url_path, "/health?deep=1", 0},
+		{value_url_path, "", BAD},
+		{value_url_path, "health", BAD},
+		{value_url_path, "/a b", BAD},
+		{value_url_path, "/a\r\nX: y", BAD},
+		{value_url_path, "/#top", BAD},
+		{value_url_path, "/\xc3\xa4", BAD},
+		{value_host, "www.example.com", 0},
+		{value_host, "www.example.com:8080", 0},
+		{value_host, "10.0.0.1", 0},
+		{value_host, "10.0.0.1:80", 0},
+		{value_host, "[2001:db8::1]", 0},
+		{value_host, "[2001:db8::1]:80", 0},
+		{value_host, "2001:db8::1", BAD},
+		{value_host, "[10.0.0.1]", BAD},
+		{value_host, "[2001:db8::1", BAD},
+		{value_host, "10.0.0.300", BAD},
+		{value_host, "a:0", BAD},
+		{value_host, "a:65536", BAD},
+		{value_host, "a b", BAD},
+		{value_host, "", BAD},
+		{value_file, "a file", 0},
+		{value_file, "/etc/fender/a.yaml", 0},
+		{value_file, "", BAD},
+		{value_file, "a\nb", BAD},
+	};
+	char longest[VALUE_PATH_BYTES + 1];
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const char *expected = rows[i].read(rows[i].text);
+
+		if ((expected != NULL) != (rows[i].bad != 0))
+			fprintf(stderr, "\n'%s'\n", rows[i].text);
+		CU_ASSERT_EQUAL(expected != NULL, rows[i].bad != 0);
+	}
+	memset(longest, '/', sizeof(longest));
+	longest[VALUE_PATH_BYTES] = '\0';
+	CU_ASSERT_PTR_NOT_NULL(value_file(longest));
+	CU_ASSERT_PTR_NOT_NULL(value_url_path(longest));
+	longest[VALUE_PATH_BYTES - 1] = '\0';
+	CU_ASSERT_PTR_NULL(value_file(longest));
+	CU_ASSERT_PTR_NULL(value_url_path(longest));
+}
+
+static void domain_names_have_labels_and_maybe_a_port(void)
+{
+	static const struct {
+		const char *text;
+		const char *name; /* NULL: refused */
+		uint16_t port;
+	} rows[] = {
+		{"backend:8080", "backend", 8080},
+		{"a.b-c.example.com:65535", "a.b-c.example.com", 65535},
+		{"_http._tcp.example.com", "_http._tcp.example.com", 0},
+		{"example.com.", "example.com", 0},
+		{"example.com.:53", "example.com", 53},
+		{"3com.com:80", "3com.com", 80},
+		{"10.0.0.1:80", NULL, 0},
+		{"[2001:db8::1]:80", NULL, 0},
+		{"a..b", NULL, 0},
+		{".a", NULL, 0},
+		{"a-.b", NULL, 0},
+		{"-a", NULL, 0},
+		{"a-", NULL, 0},
+		{"a b", NULL, 0},
+		{"a:0", NULL, 0},
+		{"a:080", NULL, 0},
+		{"a:65536", NULL, 0},
+		{"a:123456", NULL, 0},
+		{"a:", NULL, 0},
+		{"a:80:80", NULL, 0},
+		{":80", NULL, 0},
+		{".", NULL, 0},
+		{"", NULL, 0},
+	};
+	struct value_dns dns;
+	char text[300];
+
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		const char *expected = value_dns(rows[i].text, &dns);
+
+		CU_ASSERT_EQUAL(expected == NULL, rows[i].name != NULL);
+		CU_ASSERT_STRING_EQUAL(dns.name, expected == NULL ? rows[i].name : "");
+		CU_ASSERT_EQUAL(dns.port, rows[i].port);
+	}
+	memset(text, 'a', sizeof(text));
+	text[63] = '\0';
+	CU_ASSERT_PTR_NULL(value_dns(text, &dns));
+	text[63] = 'a';
+	text[64] = '\0';
+	CU_ASSERT_PTR_NOT_NULL(value_dns(text, &dns));
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 10 == 9 ? '.' : 'a';
+	text[253] = '\0';
+	CU_ASSERT_PTR_NULL(value_dns(text, &dns));
+	text[253] = 'a';
+	text[254] = '\0';
+	CU_ASSERT_PTR_NOT_NULL(value_dns(text, &dns));
+}
+
 static void numbers_print_in_the_largest_unit_that_divides(void)
 {
 	char out[VALUE_TEXT_BYTES];
@@ -119,6 +280,10 @@ static void numbers_print_in_the_largest_unit_that_divides(void)
 	CU_ASSERT_STRING_EQUAL(value_print_duration(50000, out), "50us");
 	CU_ASSERT_STRING_EQUAL(value_print_size(4 << 20, out), "4MiB");
 	CU_ASSERT_STRING_EQUAL(value_print_size(1025, out), "1025B");
+	CU_ASSERT_STRING_EQUAL(value_print_hundredths(5000, "%", out), "50%");
+	CU_ASSERT_STRING_EQUAL(value_print_hundredths(1250, "%", out), "12.5%");
+	CU_ASSERT_STRING_EQUAL(value_print_hundredths(101, "", out), "1.01");
+	CU_ASSERT_STRING_EQUAL(value_print_hundredths(0, "%", out), "0%");
 }
 
 static void names_are_safe_file_names(void)
@@ -278,6 +443,11 @@ int main(void)
 		{"counts", counts_take_thousands_and_1024s},
 		{"sizes", sizes_need_a_unit},
 		{"durations", durations_are_exact_nanoseconds},
+		{"percentages", percentages_are_hundredths},
+		{"factors", factors_are_hundredths},
+		{"windows", windows_are_calls_or_a_duration},
+		{"paths and hosts", paths_and_hosts_are_what_a_request_can_carry},
+		{"domain names", domain_names_have_labels_and_maybe_a_port},
 		{"printing", numbers_print_in_the_largest_unit_that_divides},
 		{"names", names_are_safe_file_names},
 		{"port ranges", port_ranges_run_upwards},

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FENDER_CONFIG_READ_FILE_H
+#define FENDER_CONFIG_READ_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/*
+ * The whole file, malloc'ed, or, of one longer than @most bytes, more than @most of them. NULL
+ * with errno set.
+ */
+char *read_bounded(FILE *file, size_t most, size_t *bytes);
+
+#endif
