@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/policy/adoption.h"
 #include "shm/registry.h"
 
 _Static_assert(MAX_ADDRESSES <= UINT8_MAX + 1, "endpoint_address holds a position");
@@ -16,19 +17,19 @@ struct names {
 	const uint8_t *first_key; /* of an array whose elements have a key */
 	size_t element_bytes;
 	uint32_t count;
-	uint16_t **slot;
-	uint16_t **at;
+	const uint16_t **slot;
+	const uint16_t **at;
 };
 
-static int bind_names(const struct names *n)
+/* Both maps of one kind, in memory that ends at *@maps afterwards. */
+static int bind_names(const struct names *n, uint16_t **maps)
 {
-	uint16_t *slot = malloc((n->count + 1) * sizeof(*slot));
-	uint16_t *at = malloc(n->slots * sizeof(*at));
+	uint16_t *slot = *maps;
+	uint16_t *at = slot + n->count;
 
 	*n->slot = slot;
 	*n->at = at;
-	if (!slot || !at)
-		return -ENOMEM;
+	*maps = at + n->slots;
 	memset(at, 0xff, n->slots * sizeof(*at));
 	for (uint32_t i = 0; i < n->count; i++) {
 		uint64_t key;
@@ -36,7 +37,7 @@ static int bind_names(const struct names *n)
 
 		memcpy(&key, n->first_key + i * n->element_bytes, sizeof(key));
 		found = registry_find(n->entries, n->slots, key);
-		if (found >= n->slots || found >= ADOPTED_NONE)
+		if (found >= n->slots || found >= VIEW_NONE)
 			return -ENOENT;
 		slot[i] = (uint16_t)found;
 		at[found] = (uint16_t)i;
@@ -47,21 +48,38 @@ static int bind_names(const struct names *n)
 static int bind_all(struct adopted *a, const struct region *r)
 {
 	const struct image_header *image = a->image;
+	struct policy_view *v = &a->view;
 	const struct names kinds[] = {
-		{r->listener_registry, r->shape.listener_slots, (const uint8_t *)&a->listeners->key,
-		 sizeof(*a->listeners), image->listeners.count, &a->listener_slot, &a->listener_at},
-		{r->cluster_registry, r->shape.cluster_slots, (const uint8_t *)&a->clusters->key,
-		 sizeof(*a->clusters), image->clusters.count, &a->cluster_slot, &a->cluster_at},
-		{r->endpoint_registry, r->shape.endpoint_slots, (const uint8_t *)&a->endpoints->key,
-		 sizeof(*a->endpoints), image->endpoints.count, &a->endpoint_slot, &a->endpoint_at},
+		{r->listener_registry, r->shape.listener_slots, (const uint8_t *)&v->listeners->key,
+		 sizeof(*v->listeners), image->listeners.count, &v->listener_slot, &v->listener_at},
+		{r->cluster_registry, r->shape.cluster_slots, (const uint8_t *)&v->clusters->key,
+		 sizeof(*v->clusters), image->clusters.count, &v->cluster_slot, &v->cluster_at},
+		{r->endpoint_registry, r->shape.endpoint_slots, (const uint8_t *)&v->endpoints->key,
+		 sizeof(*v->endpoints), image->endpoints.count, &v->endpoint_slot, &v->endpoint_at},
 	};
+	const size_t count = sizeof(kinds) / sizeof(kinds[0]);
+	size_t places = 0;
+	uint16_t *maps;
+	int rc = 0;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		int rc = bind_names(&kinds[i]);
+	for (size_t i = 0; i < count; i++)
+		places += kinds[i].count + kinds[i].slots;
+	maps = a->maps = malloc(places * sizeof(*maps));
+	if (!maps)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = bind_names(&kinds[i], &maps);
+	return rc;
+}
 
-		if (rc)
-			return rc;
-	}
+static int find_stale_tables(struct adopted *a)
+{
+	a->stale_tables = calloc(a->image->clusters.count + 1, sizeof(*a->stale_tables));
+	if (!a->stale_tables)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < a->image->clusters.count; i++)
+		if (adoption_table_is_stale(&a->view, i))
+			a->stale_tables[a->stale_count++] = (uint16_t)i;
 	return 0;
 }
 
@@ -87,7 +105,7 @@ static int find_snat_addresses(struct adopted *a)
 	if (!a->endpoint_address)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < a->image->endpoints.count; i++) {
-		const struct image_endpoint *e = &a->endpoints[i];
+		const struct image_endpoint *e = &a->view.endpoints[i];
 		uint32_t at = 0;
 
 		while (at < a->image->addresses.count &&
@@ -121,16 +139,22 @@ int adopted_create(struct adopted **out, struct image_header *image, const struc
 	}
 	a->image = image;
 	a->generation = image->generation;
-	a->listeners = IMAGE_ARRAY(image, struct image_listener, listeners);
-	a->clusters = IMAGE_ARRAY(image, struct image_cluster, clusters);
-	a->endpoints = IMAGE_ARRAY(image, struct image_endpoint, endpoints);
-	a->tables = IMAGE_ARRAY(image, uint16_t, tables);
+	a->view = (struct policy_view){
+		.image = image,
+		.listeners = IMAGE_ARRAY(image, struct image_listener, listeners),
+		.clusters = IMAGE_ARRAY(image, struct image_cluster, clusters),
+		.endpoints = IMAGE_ARRAY(image, struct image_endpoint, endpoints),
+		.tables = IMAGE_ARRAY(image, uint16_t, tables),
+		.points = IMAGE_ARRAY(image, uint64_t, points),
+	};
 	find_own_addresses(a);
 	rc = bind_all(a, region);
 	if (rc == 0)
 		rc = take_ends(a, region);
 	if (rc == 0)
 		rc = find_snat_addresses(a);
+	if (rc == 0)
+		rc = find_stale_tables(a);
 	if (rc) {
 		adopted_free(a);
 		return rc;
@@ -142,9 +166,9 @@ int adopted_create(struct adopted **out, struct image_header *image, const struc
 /* The drain of a cluster of @previous: as the new policy says when it still names it. */
 static uint64_t drain_ns(const struct adopted *a, const struct adopted *previous, uint32_t cluster)
 {
-	uint16_t at = a->cluster_at[previous->cluster_slot[cluster]];
+	uint16_t at = a->view.cluster_at[previous->view.cluster_slot[cluster]];
 	const struct image_cluster *c =
-		at == ADOPTED_NONE ? &previous->clusters[cluster] : &a->clusters[at];
+		at == VIEW_NONE ? &previous->view.clusters[cluster] : &a->view.clusters[at];
 
 	return c->timeouts.drain_ms * 1000000ull;
 }
@@ -153,29 +177,31 @@ static void keep_ends(uint64_t *ends_ns, const uint64_t *previous_ns, const uint
 		      uint32_t slots)
 {
 	for (uint32_t i = 0; i < slots; i++)
-		ends_ns[i] = at[i] == ADOPTED_NONE ? previous_ns[i] : 0;
+		ends_ns[i] = at[i] == VIEW_NONE ? previous_ns[i] : 0;
 }
 
 void adopted_drain(struct adopted *a, const struct adopted *previous, uint64_t now_ns)
 {
-	keep_ends(a->listener_ends_ns, previous->listener_ends_ns, a->listener_at,
+	keep_ends(a->listener_ends_ns, previous->listener_ends_ns, a->view.listener_at,
 		  a->listener_slots);
-	keep_ends(a->endpoint_ends_ns, previous->endpoint_ends_ns, a->endpoint_at,
+	keep_ends(a->endpoint_ends_ns, previous->endpoint_ends_ns, a->view.endpoint_at,
 		  a->endpoint_slots);
 	for (uint32_t i = 0; i < previous->image->listeners.count; i++) {
-		uint16_t slot = previous->listener_slot[i];
+		uint16_t slot = previous->view.listener_slot[i];
 
-		if (a->listener_at[slot] == ADOPTED_NONE)
+		if (a->view.listener_at[slot] == VIEW_NONE)
 			a->listener_ends_ns[slot] =
-				now_ns + drain_ns(a, previous, previous->listeners[i].cluster);
+				now_ns + drain_ns(a, previous, previous->view.listeners[i].cluster);
 	}
 	for (uint32_t i = 0; i < previous->image->clusters.count; i++) {
-		const struct image_cluster *c = &previous->clusters[i];
-		const uint16_t *slots = &previous->endpoint_slot[c->first_endpoint];
+		const struct image_cluster *c = &previous->view.clusters[i];
 
-		for (uint32_t k = 0; k < c->endpoint_count; k++)
-			if (a->endpoint_at[slots[k]] == ADOPTED_NONE)
-				a->endpoint_ends_ns[slots[k]] = now_ns + drain_ns(a, previous, i);
+		for (uint32_t k = 0; k < c->endpoint_count; k++) {
+			uint16_t slot = previous->view.endpoint_slot[c->first_endpoint + k];
+
+			if (a->view.endpoint_at[slot] == VIEW_NONE)
+				a->endpoint_ends_ns[slot] = now_ns + drain_ns(a, previous, i);
+		}
 	}
 }
 
@@ -198,13 +224,9 @@ void adopted_free(struct adopted *a)
 {
 	if (!a)
 		return;
-	free(a->listener_slot);
-	free(a->cluster_slot);
-	free(a->endpoint_slot);
+	free(a->maps);
 	free(a->endpoint_address);
-	free(a->cluster_at);
-	free(a->listener_at);
-	free(a->endpoint_at);
+	free(a->stale_tables);
 	free(a->listener_ends_ns);
 	free(a->endpoint_ends_ns);
 	free(a->image);

@@ -7,28 +7,19 @@
 #ifndef FENDER_DATAPLANE_ADOPTED_H
 #define FENDER_DATAPLANE_ADOPTED_H
 
-#include "shm/image.h"
+#include "dataplane/policy/view.h"
 #include "shm/region.h"
-
-enum { ADOPTED_NONE = 0xffff };
 
 struct adopted {
 	struct image_header *image;
 	uint64_t generation;
-	const struct image_listener *listeners;
-	const struct image_cluster *clusters;
-	const struct image_endpoint *endpoints;
-	const uint16_t *tables;
-	/* position in the image -> slot of the state registry (counters, connections) */
-	uint16_t *listener_slot;
-	uint16_t *cluster_slot;
-	uint16_t *endpoint_slot;
+	struct policy_view view; /* of image; its maps are slots of the state registry */
+	uint16_t *maps;          /* what they lie in */
 	/* position of an endpoint's SNAT address among the image's addresses */
 	uint8_t *endpoint_address;
-	/* slot -> position in the image, ADOPTED_NONE when it left the policy */
-	uint16_t *cluster_at;
-	uint16_t *listener_at;
-	uint16_t *endpoint_at;
+	/* positions of clusters whose table was not built from their endpoints: an alarm */
+	uint16_t *stale_tables;
+	uint32_t stale_count;
 	/* slot -> when connections of a name that left the policy end, 0 for every other */
 	uint64_t *listener_ends_ns;
 	uint64_t *endpoint_ends_ns;

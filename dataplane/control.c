@@ -112,7 +112,10 @@ int control_first_policy(struct control *c, char *why, size_t why_size)
 
 static void hand_out(struct control *c, struct adopted *next)
 {
-	adopted_drain(next, c->current, clock_ns());
+	uint64_t now_ns = clock_ns();
+
+	adopted_drain(next, c->current, now_ns);
+	upkeep_change(&c->upkeep, next, c->current, now_ns);
 	c->old = c->current;
 	c->current = next;
 	/* Release: pairs with the acquire of the workers' loop. */
@@ -136,6 +139,7 @@ static void retire_old(struct control *c)
 		    __atomic_load_n(&block->state, __ATOMIC_ACQUIRE) != WORKER_PARKED)
 			return;
 	}
+	upkeep_changed(&c->upkeep, c->current, c->old);
 	adopted_free(c->old);
 	c->old = NULL;
 }
@@ -151,6 +155,15 @@ static void report(struct control *c)
 				 c->ports->port[i].device);
 }
 
+static void judge(struct control *c, uint64_t now_ns)
+{
+	const struct outlier_judged now =
+		upkeep_run(&c->upkeep, c->current, &c->shared->judged, now_ns);
+
+	if (now.ejected != 0)
+		log_line(LOG_LEVEL_INFO, "event=ejected_by_statistics endpoints=%u", now.ejected);
+}
+
 int control_run(struct control *c)
 {
 	uint64_t next_report_ns = 0;
@@ -163,6 +176,7 @@ int control_run(struct control *c)
 			retire_old(c);
 		if (!c->old && take_published(c, &next))
 			hand_out(c, next);
+		judge(c, now_ns);
 		if (now_ns >= next_report_ns) {
 			report(c);
 			next_report_ns = now_ns + REPORT_MS * 1000000ull;

@@ -14,10 +14,11 @@ static int is_over(const struct worker *w, const struct conn *c)
 {
 	uint64_t listener_ns, endpoint_ns;
 
-	if (c->state == CONN_FREE || c->state == CONN_RESTING)
+	if (c->state == CONN_FREE || c->state == CONN_RESTING || c->state == CONN_TOMBSTONE)
 		return 0;
 	listener_ns = w->policy->listener_ends_ns[c->listener];
-	endpoint_ns = w->policy->endpoint_ends_ns[c->endpoint];
+	/* A waiting call is not of any endpoint yet. */
+	endpoint_ns = c->state == CONN_WAITING ? 0 : w->policy->endpoint_ends_ns[c->endpoint];
 	return (listener_ns && listener_ns <= w->drain_until_ns) ||
 	       (endpoint_ns && endpoint_ns <= w->drain_until_ns);
 }

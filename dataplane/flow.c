@@ -4,6 +4,8 @@
 #include "dataplane/conn/shard.h"
 #include "dataplane/conn/tcp_track.h"
 #include "dataplane/conn/udp_track.h"
+#include "dataplane/flow_attempt.h"
+#include "dataplane/flow_icmp.h"
 #include "dataplane/flow_open.h"
 #include "dataplane/forward.h"
 #include "dataplane/net/route.h"
@@ -12,6 +14,7 @@
 #include "dataplane/pkt/tcp_syn.h"
 #include "dataplane/worker_state.h"
 
+#include <assert.h>
 #include <endian.h>
 
 #include <rte_mbuf.h>
@@ -28,49 +31,37 @@ static const struct image_timeouts default_timeouts = {
 
 const struct image_timeouts *flow_timeouts(const struct worker *w, const struct conn *c)
 {
-	uint16_t at = w->policy->cluster_at[c->cluster];
+	uint16_t at = w->policy->view.cluster_at[c->cluster];
 
-	return at == ADOPTED_NONE ? &default_timeouts : &w->policy->clusters[at].timeouts;
+	return at == VIEW_NONE ? &default_timeouts : &w->policy->view.clusters[at].timeouts;
 }
 
-void flow_succeeded(struct worker *w, struct conn *c)
+void flow_opened(struct worker *w, struct conn *c)
 {
-	counter_add(&listener_of(w, c)->calls.succeeded, 1);
-	counter_add(&cluster_of(w, c)->succeeded, 1);
-	counter_add(&endpoint_of(w, c)->succeeded, 1);
-}
-
-void flow_failed(struct worker *w, struct conn *c, enum reason reason)
-{
-	counter_add(&listener_of(w, c)->calls.failed, 1);
-	counter_add(&listener_of(w, c)->failed[reason], 1);
-	counter_add(&cluster_of(w, c)->failed, 1);
-	counter_add(&endpoint_of(w, c)->failed, 1);
-}
-
-void flow_cancelled(struct worker *w, struct conn *c)
-{
-	counter_add(&listener_of(w, c)->calls.cancelled, 1);
-	counter_add(&cluster_of(w, c)->cancelled, 1);
-	counter_add(&endpoint_of(w, c)->cancelled, 1);
+	counter_add(&listener_of(w, c)->calls.opened, 1);
+	counter_add(&cluster_of(w, c)->opened, 1);
 }
 
 void flow_release(struct worker *w, struct conn *c)
 {
 	struct snat_ports *ports = w->snat[c->rev.proto == PROTO_UDP][c->snat_address];
-	uint16_t port = be16toh(c->rev.dport);
+	uint16_t port = c->state == CONN_WAITING ? 0 : be16toh(c->rev.dport);
 
+	assert(c->call.held == 0); /* call_end() came before */
 	conn_release(&w->table, c);
-	snat_ports_return(ports, port);
+	if (port)
+		snat_ports_return(ports, port);
 	w->table_released = 1;
 }
 
 void flow_over(struct worker *w, struct conn *c)
 {
+	call_end(&w->engine, &c->call);
 	counter_add(&listener_of(w, c)->calls.closed, 1);
 	counter_add(&cluster_of(w, c)->closed, 1);
-	counter_add(&endpoint_of(w, c)->closed, 1);
-	if (c->fwd.proto == PROTO_TCP)
+	if (c->state != CONN_WAITING)
+		counter_add(&endpoint_of(w, c)->closed, 1);
+	if (c->state == CONN_RESTING)
 		conn_rest(&w->table, c, w->now_ns + TCP_REST_NS);
 	else
 		flow_release(w, c);
@@ -100,12 +91,16 @@ void flow_count_packet(struct worker *w, struct conn *c, enum direction dir, uin
 
 static void tcp_events(struct worker *w, struct conn *c, const struct tcp_result *r)
 {
+	struct call *call = &c->call;
+
+	if (r->events & TCP_EV_SYN_ACKED)
+		call_connected(&w->engine, call, w->now_ns - call->attempt_ns);
 	if (r->events & TCP_EV_SUCCESS)
-		flow_succeeded(w, c);
+		call_succeeded(&w->engine, call);
 	if (r->events & TCP_EV_FAILURE)
-		flow_failed(w, c, r->reason);
+		call_failed(&w->engine, call, r->reason);
 	if (r->events & TCP_EV_NEUTRAL)
-		flow_cancelled(w, c);
+		call_cancelled(&w->engine, call);
 	if (r->events & TCP_EV_OVER)
 		flow_over(w, c);
 	else if (r->events & TCP_EV_SOONER)
@@ -165,6 +160,27 @@ static void no_connection(struct worker *w, uint8_t interface, struct packet *p,
 				  : REASON_NO_LISTENER);
 }
 
+/* The endpoint's reset of a SYN is the client's too, unless another attempt is made. */
+static void tcp_refused(struct worker *w, struct packet *p, struct rte_mbuf *frame, struct conn *c)
+{
+	if (flow_attempt_failed(w, c, REASON_CONNECT_REFUSED)) {
+		consume(w, frame);
+		return;
+	}
+	flow_count_packet(w, c, REVERSE, p->ip_bytes);
+	forward_packet(w, p, frame, c, REVERSE);
+	flow_over(w, c);
+}
+
+/* While the call waits: the client's SYN again, or its reset, which ends the call. */
+static void tcp_absorbed(struct worker *w, struct rte_mbuf *frame, struct conn *c,
+			 const struct tcp_result *r)
+{
+	consume(w, frame);
+	if (r->events & TCP_EV_NEUTRAL)
+		flow_over(w, c);
+}
+
 static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 		       struct rte_mbuf *frame, struct conn *c, enum direction dir)
 {
@@ -182,13 +198,19 @@ static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 		s.wscale = syn.wscale;
 	}
 	r = tcp_track(c, dir, &s, w->now_ns, flow_timeouts(w, c));
+	if (unlikely(r.reason == REASON_CONNECT_REFUSED)) {
+		tcp_refused(w, p, frame, c);
+		return;
+	}
 	switch (r.action) {
 	case TCP_FORWARD:
 		if (unlikely(s.flags & TCP_SYN))
-			tcp_syn_clamp(
-				p,
-				flow_mss_max(w, c->fwd.interface, c->rev.interface, c->fwd.family),
-				w->shared->ports->port[interface].may_be_partial);
+			tcp_syn_clamp(p,
+				      flow_attempt_mss_max(w, c->fwd.interface, c->rev.interface,
+							   c->fwd.family),
+				      w->shared->ports->port[interface].may_be_partial);
+		if (unlikely(!(c->flags & CONN_VERDICT)) && dir == FORWARD && s.bytes != 0)
+			call_requested(&w->engine, &c->call);
 		flow_count_packet(w, c, dir, p->ip_bytes);
 		forward_packet(w, p, frame, c, dir);
 		tcp_events(w, c, &r);
@@ -197,6 +219,9 @@ static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 		answer_challenge(w, c, &s);
 		drop(w, frame, REASON_SNAT_REUSE_CHALLENGE);
 		break;
+	case TCP_CONSUME:
+		tcp_absorbed(w, frame, c, &r);
+		return;
 	case TCP_NEW:
 		tcp_events(w, c, &r);
 		flow_release(w, c);
@@ -219,36 +244,12 @@ static void udp_packet(struct worker *w, struct packet *p, struct rte_mbuf *fram
 	uint64_t before_ns = c->deadline_ns;
 
 	if (udp_track(c, dir, w->now_ns, flow_timeouts(w, c)))
-		flow_succeeded(w, c);
+		call_succeeded(&w->engine, &c->call);
 	/* A new policy may end it sooner. */
 	if (unlikely(c->deadline_ns < before_ns))
 		conn_schedule(&w->table, c);
 	flow_count_packet(w, c, dir, p->ip_bytes);
 	forward_packet(w, p, frame, c, dir);
-}
-
-/* Destination unreachable; not "fragmentation needed", which is no verdict. */
-static int is_unreachable(const struct packet *p)
-{
-	const uint8_t *icmp = p->data + p->l4;
-
-	if (p->key.k.family == FAMILY_V6)
-		return icmp[0] == 1;
-	return icmp[0] == 3 && icmp[1] != 4;
-}
-
-/* An ICMP error concerns a call only when a UDP endpoint's port answers unreachable. */
-static void icmp_packet(struct worker *w, struct packet *p, struct rte_mbuf *frame, struct conn *c,
-			enum direction dir)
-{
-	int failed = dir == REVERSE && c->fwd.proto == PROTO_UDP && !(c->flags & CONN_VERDICT) &&
-		     is_unreachable(p);
-
-	forward_icmp_error(w, p, frame, c, dir);
-	if (failed) {
-		c->flags |= CONN_VERDICT;
-		flow_failed(w, c, REASON_UPSTREAM_UNREACHABLE);
-	}
 }
 
 void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct rte_mbuf *frame,
@@ -277,5 +278,5 @@ void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct r
 	else if (p->kind == PACKET_UDP)
 		udp_packet(w, p, frame, c, dir);
 	else
-		icmp_packet(w, p, frame, c, dir);
+		flow_icmp(w, p, frame, c, dir);
 }

@@ -18,15 +18,16 @@ void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct r
 /* Count one packet on every level that shows traffic; @bytes is its IP length as it came in. */
 void flow_count_packet(struct worker *w, struct conn *c, enum direction dir, uint32_t bytes);
 
-/* Verdicts of a call, each at most once a connection. */
-void flow_succeeded(struct worker *w, struct conn *c);
-void flow_failed(struct worker *w, struct conn *c, enum reason reason);
-void flow_cancelled(struct worker *w, struct conn *c);
+/* An entry for a new call: opened is counted, but at its endpoint (flow_attempt_count_opened()). */
+void flow_opened(struct worker *w, struct conn *c);
 
-/* The connection is over: closed is counted, TCP rests, UDP is released. */
+/*
+ * The connection is over: its call ends, everything it held returns, closed is counted. One whose
+ * state is CONN_RESTING rests, others are released.
+ */
 void flow_over(struct worker *w, struct conn *c);
 
-/* Release an entry and its port. It is over already. */
+/* Release an entry and the port it has. It is over already. */
 void flow_release(struct worker *w, struct conn *c);
 
 /* The cluster's timeouts; the built-in defaults once it has left the policy. */

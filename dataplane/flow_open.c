@@ -4,266 +4,177 @@
 #include "dataplane/conn/tcp_track.h"
 #include "dataplane/conn/udp_track.h"
 #include "dataplane/flow.h"
+#include "dataplane/flow_attempt.h"
 #include "dataplane/forward.h"
-#include "dataplane/lb/pick.h"
-#include "dataplane/net/route.h"
 #include "dataplane/origin.h"
-#include "dataplane/pkt/rewrite.h"
 #include "dataplane/pkt/tcp_syn.h"
+#include "dataplane/waiting.h"
 #include "dataplane/worker_state.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
 
-/* Resting entries that may be ended early to find one port. */
-enum { RECYCLE_FOR_PORT = 16 };
-
-/* A call that is being set up. */
+/* A client's first packet. */
 struct opening {
-	const struct image_cluster *cluster;
-	const struct image_endpoint *endpoint; /* NULL until chosen */
-	uint16_t listener_slot;
-	uint16_t cluster_slot;
-	uint16_t endpoint_slot;
-	uint8_t address;   /* position of the SNAT address */
-	uint8_t interface; /* the client's */
+	struct packet *p;
+	struct rte_mbuf *frame;
+	uint8_t interface;
+	uint8_t wscale; /* of a SYN */
 };
 
-static void count_started(struct worker *w, const struct opening *o)
+/* The call was rejected, which is counted: tell the client, drop the packet. */
+static void refuse(struct worker *w, const struct opening *o, enum reason reason)
 {
-	counter_add(&w->listener_counters[o->listener_slot].calls.started, 1);
-	counter_add(&w->cluster_counters[o->cluster_slot].started, 1);
+	if (o->p->kind == PACKET_TCP)
+		origin_rst(w, o->interface, o->p);
+	drop(w, o->frame, reason);
 }
 
-/* One rejection: counted on every level that counted the start, the packet dropped. */
-static void reject(struct worker *w, const struct opening *o, struct packet *p,
-		   struct rte_mbuf *frame, enum reason reason)
+/* The table is full: the call is counted like any other, but can do nothing that needs an entry. */
+static void open_without_entry(struct worker *w, const struct opening *o,
+			       struct call_request *request)
 {
-	struct listener_counters *l = &w->listener_counters[o->listener_slot];
+	struct call scratch = {.number = CALL_NOBODY};
+	struct call_step step;
 
-	counter_add(&l->calls.rejected, 1);
-	counter_add(&l->rejected[reason], 1);
-	counter_add(&w->cluster_counters[o->cluster_slot].rejected, 1);
-	if (o->endpoint)
-		counter_add(&w->endpoint_counters[o->endpoint_slot].rejected, 1);
-	if (p->kind == PACKET_TCP)
-		origin_rst(w, o->interface, p);
-	drop(w, frame, reason);
+	request->no_queue = 1;
+	step = call_start(&w->engine, &scratch, request);
+	if (step.next == CALL_REJECTED) {
+		refuse(w, o, step.reason);
+		return;
+	}
+	call_not_sent(&w->engine, &scratch, REASON_TABLE_FULL);
+	refuse(w, o, REASON_TABLE_FULL);
 }
 
-static int recycle(struct worker *w)
+static void set_client(struct worker *w, struct conn *c, const struct packet *p,
+		       const struct image_listener *listener)
 {
-	struct conn *oldest = conn_oldest_resting(&w->table);
-
-	if (!oldest)
-		return 0;
-	counter_add(&w->block->resting_recycled, 1);
-	flow_release(w, oldest);
-	return 1;
-}
-
-static struct conn *entry(struct worker *w)
-{
-	struct conn *c = conn_alloc(&w->table);
-
-	if (unlikely(!c) && recycle(w))
-		c = conn_alloc(&w->table);
-	return c;
-}
-
-static void set_keys(struct conn *c, const struct packet *p, const struct opening *o)
-{
-	const struct image_endpoint *e = o->endpoint;
+	const struct policy_view *v = &w->policy->view;
 
 	c->fwd = p->key.k;
-	c->rev = (struct conn_key){
-		.sport = e->port,
-		.interface = (uint8_t)e->interface,
-		.proto = p->key.k.proto,
-		.family = p->key.k.family,
-	};
-	if (p->key.k.family == FAMILY_V4) {
-		memcpy(&c->rev.src, &e->ip.b[12], 4);
-		memcpy(&c->rev.dst, &e->snat.b[12], 4);
-	} else {
+	if (p->key.k.family == FAMILY_V6) {
 		memcpy(c->client6, p->key.src6, 16);
 		memcpy(c->listener6, p->key.dst6, 16);
-		memcpy(c->endpoint6, e->ip.b, 16);
-		memcpy(c->snat6, e->snat.b, 16);
 	}
-	c->listener = o->listener_slot;
-	c->cluster = o->cluster_slot;
-	c->endpoint = o->endpoint_slot;
-	c->snat_address = o->address;
+	c->listener = v->listener_slot[listener - v->listeners];
+	c->cluster = v->cluster_slot[listener->cluster];
+	c->endpoint = CALL_NO_SLOT;
+	c->call.number = conn_number(&w->table, c);
 }
 
-struct port_question {
-	struct worker *w;
-	struct conn *c;
-};
-
-static int taken(void *ctx, uint16_t port)
-{
-	struct port_question *q = ctx;
-	struct flow_key key;
-
-	q->c->rev.dport = htobe16(port);
-	conn_reverse_key(q->c, &key);
-	return conn_lookup(&q->w->table, &key) != LOOKUP_NONE;
-}
-
-/*
- * The oldest resting connection ends early; its port serves the new one when it is of the same
- * pool and free towards this endpoint. Others may still use it: it need not be free altogether.
- */
-static uint16_t inherit_port(struct port_question *q, struct snat_ports *ports)
-{
-	const struct conn *oldest = conn_oldest_resting(&q->w->table);
-	uint16_t port = 0;
-
-	if (!oldest)
-		return 0;
-	if (oldest->snat_address == q->c->snat_address && oldest->rev.proto == q->c->rev.proto)
-		port = be16toh(oldest->rev.dport);
-	recycle(q->w);
-	return port && !taken(q, port) && snat_ports_take(ports, port) == 0 ? port : 0;
-}
-
-static uint16_t deal_port(struct worker *w, struct conn *c)
-{
-	struct snat_ports *ports = w->snat[c->rev.proto == PROTO_UDP][c->snat_address];
-	struct port_question question = {w, c};
-	uint16_t port = snat_ports_deal(ports, taken, &question);
-
-	for (int i = 0; unlikely(port == 0) && i < RECYCLE_FOR_PORT; i++)
-		port = inherit_port(&question, ports);
-	return port;
-}
-
-static void start_tracking(struct worker *w, struct conn *c, const struct packet *p, uint8_t wscale,
-			   const struct image_timeouts *timeouts)
+/* Keep the SYN: it may be sent again. @out: the interface it leaves by, if that is known. */
+static void track_syn(struct worker *w, struct conn *c, const struct opening *o, uint8_t out)
 {
 	struct tcp_segment s;
 
-	if (p->kind == PACKET_UDP) {
-		udp_track_open(c, w->now_ns, timeouts);
-		return;
-	}
-	tcp_segment_read(p, &s);
-	s.wscale = wscale;
-	tcp_track_open(c, &s, w->now_ns, timeouts);
-	tcp_syn_store(c, p);
+	tcp_syn_clamp(o->p, flow_attempt_mss_max(w, o->interface, out, c->fwd.family),
+		      w->shared->ports->port[o->interface].may_be_partial);
+	tcp_segment_read(o->p, &s);
+	s.wscale = o->wscale;
+	tcp_track_open(c, &s, w->now_ns, flow_timeouts(w, c));
+	tcp_syn_store(c, o->p);
 }
 
-/* Everything an entry needs; on failure nothing is held. */
-static enum reason establish(struct worker *w, const struct opening *o, const struct packet *p,
-			     uint8_t wscale, struct conn **out)
+/* The first attempt: the client's packet itself goes to the endpoint. */
+static enum reason send(struct worker *w, struct conn *c, const struct opening *o,
+			uint32_t endpoint)
 {
-	struct snat_ports *ports = w->snat[p->kind == PACKET_UDP][o->address];
-	struct conn *c = entry(w);
-	enum reason reason;
-	uint16_t port;
+	int tcp = o->p->kind == PACKET_TCP;
+	enum reason reason = forward_prepare(w, c, REVERSE);
 
-	if (!c)
-		return REASON_TABLE_FULL;
-	set_keys(c, p, o);
-	reason = forward_prepare(w, c);
+	if (reason == REASON_NONE)
+		reason = flow_attempt_prepare(w, c, endpoint);
 	if (reason != REASON_NONE)
-		goto release;
-	port = deal_port(w, c);
-	reason = REASON_NO_PORT;
-	if (port == 0)
-		goto release;
-	c->rev.dport = htobe16(port);
-	rewrite_prepare(c);
-	start_tracking(w, c, p, wscale, &o->cluster->timeouts);
-	reason = REASON_TABLE_FULL;
-	if (conn_insert(&w->table, c, p->kind == PACKET_TCP ? CONN_SYN_SENT : CONN_ESTABLISHED))
-		goto give_port_back;
+		return reason;
+	if (tcp)
+		track_syn(w, c, o, c->rev.interface);
+	else
+		udp_track_open(c, w->now_ns, flow_timeouts(w, c));
+	if (conn_insert(&w->table, c, tcp ? CONN_SYN_SENT : CONN_ESTABLISHED)) {
+		flow_attempt_abandon(w, c);
+		return REASON_TABLE_FULL;
+	}
 	conn_schedule(&w->table, c);
 	w->table_inserted = 1;
-	*out = c;
+	call_sent(&w->engine, &c->call);
+	flow_opened(w, c);
+	flow_attempt_count_opened(w, c);
+	flow_count_packet(w, c, FORWARD, o->p->ip_bytes);
+	forward_packet(w, o->p, o->frame, c, FORWARD);
 	return REASON_NONE;
-
-give_port_back:
-	snat_ports_return(ports, port);
-release:
-	conn_release(&w->table, c);
-	return reason;
 }
 
-static int choose(struct worker *w, struct opening *o, const struct packet *p)
+/* No attempt yet: the SYN stays with us. */
+static enum reason wait_for_turn(struct worker *w, struct conn *c, const struct opening *o,
+				 const struct call_step *step)
 {
-	const struct adopted *a = w->policy;
-	const struct image_cluster *cluster = o->cluster;
-	uint64_t hash = 0;
-	uint32_t number, at;
+	enum reason reason = forward_prepare(w, c, REVERSE);
 
-	if (cluster->algorithm == LB_MAGLEV)
-		hash = lb_hash(&p->key, cluster->hash_on);
-	number = lb_pick(cluster, a->tables + cluster->table_first, &w->cursors[o->cluster_slot],
-			 hash, 0);
-	if (number == UINT32_MAX)
-		return -1;
-	at = cluster->first_endpoint + number;
-	o->endpoint = &a->endpoints[at];
-	o->endpoint_slot = a->endpoint_slot[at];
-	o->address = a->endpoint_address[at];
-	counter_add(&w->endpoint_counters[o->endpoint_slot].started, 1);
-	return 0;
+	if (reason != REASON_NONE)
+		return reason;
+	track_syn(w, c, o, o->interface);
+	if (conn_insert_forward(&w->table, c))
+		return REASON_TABLE_FULL;
+	w->table_inserted = 1;
+	flow_opened(w, c);
+	waiting_step(w, c, step);
+	consume(w, o->frame);
+	return REASON_NONE;
 }
 
-static void count_opened(struct worker *w, const struct opening *o)
+static void start(struct worker *w, struct conn *c, const struct opening *o,
+		  const struct call_request *request)
 {
-	counter_add(&w->listener_counters[o->listener_slot].calls.opened, 1);
-	counter_add(&w->cluster_counters[o->cluster_slot].opened, 1);
-	counter_add(&w->endpoint_counters[o->endpoint_slot].opened, 1);
-}
+	struct call_step step = call_start(&w->engine, &c->call, request);
+	enum reason reason = step.reason;
 
-uint16_t flow_mss_max(const struct worker *w, uint8_t in, uint8_t out, uint8_t family)
-{
-	const struct port *port = w->shared->ports->port;
-	uint16_t mtu = port[in].mtu < port[out].mtu ? port[in].mtu : port[out].mtu;
-
-	return (uint16_t)(mtu - (family == FAMILY_V4 ? 40 : 60));
+	switch (step.next) {
+	case CALL_SEND:
+		reason = send(w, c, o, step.endpoint);
+		break;
+	case CALL_WAIT:
+	case CALL_BACK_OFF:
+		reason = wait_for_turn(w, c, o, &step);
+		break;
+	case CALL_REJECTED:
+	case CALL_FAILED:
+		conn_release(&w->table, c);
+		refuse(w, o, reason);
+		return;
+	}
+	if (unlikely(reason != REASON_NONE)) {
+		call_not_sent(&w->engine, &c->call, reason);
+		conn_release(&w->table, c);
+		refuse(w, o, reason);
+	}
 }
 
 void flow_open(struct worker *w, uint8_t interface, const struct image_listener *listener,
 	       struct packet *p, struct rte_mbuf *frame)
 {
-	const struct adopted *a = w->policy;
-	struct opening o = {
-		.listener_slot = a->listener_slot[listener - a->listeners],
-		.cluster_slot = a->cluster_slot[listener->cluster],
-		.cluster = &a->clusters[listener->cluster],
-		.interface = interface,
-	};
+	struct opening o = {.p = p, .frame = frame, .interface = interface};
+	struct call_request request;
 	struct tcp_syn syn = {0};
-	enum reason reason;
 	struct conn *c;
 
 	if (p->kind == PACKET_TCP && tcp_syn_read(p, &syn)) {
 		drop(w, frame, REASON_MALFORMED);
 		return;
 	}
-	count_started(w, &o);
-	if (choose(w, &o, p)) {
-		reject(w, &o, p, frame, REASON_NO_ENDPOINT);
+	o.wscale = syn.wscale;
+	request = flow_attempt_request(w, &p->key, listener->cluster);
+	request.listener = (uint32_t)(listener - w->policy->view.listeners);
+	request.no_queue = p->kind == PACKET_UDP;
+	request.no_verdict =
+		p->kind == PACKET_UDP &&
+		w->policy->view.clusters[listener->cluster].timeouts.expect_reply_ms == 0;
+	c = flow_attempt_entry(w);
+	if (unlikely(!c)) {
+		open_without_entry(w, &o, &request);
 		return;
 	}
-	if (p->kind == PACKET_TCP)
-		tcp_syn_clamp(
-			p,
-			flow_mss_max(w, interface, (uint8_t)o.endpoint->interface, p->key.k.family),
-			w->shared->ports->port[interface].may_be_partial);
-	reason = establish(w, &o, p, syn.wscale, &c);
-	if (reason != REASON_NONE) {
-		reject(w, &o, p, frame, reason);
-		return;
-	}
-	count_opened(w, &o);
-	flow_count_packet(w, c, FORWARD, p->ip_bytes);
-	forward_packet(w, p, frame, c, FORWARD);
+	set_client(w, c, p, listener);
+	start(w, c, &o, &request);
 }

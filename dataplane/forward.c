@@ -112,8 +112,7 @@ static int send_to(struct worker *w, uint8_t interface, struct rte_mbuf *frame, 
 	return 0;
 }
 
-/* Find the next hop of one side of a connection in the neighbour table. */
-static enum reason find_next_hop(struct worker *w, struct conn *c, enum direction dir)
+enum reason forward_prepare(struct worker *w, struct conn *c, enum direction dir)
 {
 	uint8_t interface = dir == FORWARD ? c->rev.interface : c->fwd.interface;
 	uint8_t next_hop[16], generation = 0;
@@ -142,13 +141,6 @@ static enum reason find_next_hop(struct worker *w, struct conn *c, enum directio
 	return REASON_NONE;
 }
 
-enum reason forward_prepare(struct worker *w, struct conn *c)
-{
-	enum reason reason = find_next_hop(w, c, REVERSE);
-
-	return reason != REASON_NONE ? reason : find_next_hop(w, c, FORWARD);
-}
-
 void forward_built(struct worker *w, struct rte_mbuf *frame, struct conn *c, enum direction dir)
 {
 	uint8_t interface = dir == FORWARD ? c->rev.interface : c->fwd.interface;
@@ -166,7 +158,7 @@ void forward_built(struct worker *w, struct rte_mbuf *frame, struct conn *c, enu
 			wait_for(w, interface, frame, number, generation);
 			return;
 		}
-		reason = find_next_hop(w, c, dir);
+		reason = forward_prepare(w, c, dir);
 		if (reason != REASON_NONE) {
 			drop(w, frame, reason);
 			return;

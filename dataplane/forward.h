@@ -29,8 +29,11 @@ void forward_built(struct worker *w, struct rte_mbuf *frame, struct conn *c, enu
 void forward_link(struct worker *w, uint8_t interface, struct rte_mbuf *frame,
 		  const uint8_t mac[6]);
 
-/* Find both next hops of a new connection; REASON_NONE, or why one side cannot be reached. */
-enum reason forward_prepare(struct worker *w, struct conn *c);
+/*
+ * Find a connection's next hop towards its endpoint (FORWARD) or client (REVERSE); REASON_NONE, or
+ * why it cannot be reached.
+ */
+enum reason forward_prepare(struct worker *w, struct conn *c, enum direction dir);
 
 /* Frames waiting for next hops: send what is resolved, drop what failed. Once a loop. */
 void forward_pending(struct worker *w);

@@ -11,12 +11,6 @@
 
 #include <rte_mbuf.h>
 
-static void consume(struct worker *w, struct rte_mbuf *frame)
-{
-	counter_add(&w->packets->consumed, 1);
-	rte_pktmbuf_free(frame);
-}
-
 static void echo(struct worker *w, uint8_t interface, struct packet *p, struct rte_mbuf *frame)
 {
 	const struct image_ip to = flow_destination(&p->key);

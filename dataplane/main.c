@@ -183,16 +183,32 @@ static void neighbours_stop(struct dataplane *d)
 	neighbour_table_destroy(d->shared.neighbours);
 }
 
+/* What the last run left behind; no connection of it goes on. */
+static int state_start(struct dataplane *d)
+{
+	residue_book(&d->region);
+	if (upkeep_start(&d->control.upkeep, &d->region, d->control.current, clock_ns()))
+		return explain(d, "state of the policies", ENOMEM);
+	return 0;
+}
+
+static void state_stop(struct dataplane *d)
+{
+	upkeep_stop(&d->control.upkeep);
+}
+
 static void workers_stop(struct dataplane *d)
 {
 	for (uint32_t i = d->shared.workers; i-- > 0;)
 		worker_destroy(d->shared.worker[i]);
+	worker_shared_destroy(&d->shared);
 }
 
 static int workers_start(struct dataplane *d)
 {
 	d->shared.region = &d->region;
-	residue_book(&d->region);
+	if (worker_shared_create(&d->shared))
+		return explain(d, "queues of waiting calls", ENOMEM);
 	for (uint32_t i = 0; i < d->shared.workers; i++) {
 		int rc = worker_create(&d->shared, i, d->why, sizeof(d->why));
 
@@ -240,6 +256,7 @@ static const struct step {
 	{"DPDK", dpdk_start, dpdk_stop},
 	{"interfaces", ports_step_start, ports_step_stop},
 	{"neighbours", neighbours_start, neighbours_stop},
+	{"policy state", state_start, state_stop},
 	{"workers", workers_start, workers_stop},
 	{"loops", loops_start, loops_stop},
 };

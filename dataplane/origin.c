@@ -198,7 +198,7 @@ uint32_t origin_announce(struct worker *w)
 			announce(w, (uint8_t)address[w->announced].interface,
 				 address[w->announced].ip.b);
 		else
-			announce_listener(w, &w->policy->listeners[w->announced - addresses]);
+			announce_listener(w, &w->policy->view.listeners[w->announced - addresses]);
 	}
 	return n;
 }

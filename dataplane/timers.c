@@ -4,23 +4,10 @@
 #include "dataplane/conn/tcp_track.h"
 #include "dataplane/conn/udp_track.h"
 #include "dataplane/flow.h"
+#include "dataplane/flow_attempt.h"
 #include "dataplane/origin.h"
+#include "dataplane/waiting.h"
 #include "dataplane/worker_state.h"
-
-/* The call's verdict at the end of its connection, where none was taken before. */
-static void verdict_if_open(struct worker *w, struct conn *c)
-{
-	if (c->flags & CONN_VERDICT)
-		return;
-	c->flags |= CONN_VERDICT;
-	flow_cancelled(w, c);
-}
-
-static void failed(struct worker *w, struct conn *c, enum reason reason)
-{
-	c->flags |= CONN_VERDICT;
-	flow_failed(w, c, reason);
-}
 
 /* Both sides hear of the end: each gets a reset that lies exactly at its window's edge. */
 static void reset_both(struct worker *w, struct conn *c)
@@ -31,11 +18,24 @@ static void reset_both(struct worker *w, struct conn *c)
 
 void timers_end(struct worker *w, struct conn *c)
 {
-	verdict_if_open(w, c);
+	if (c->state == CONN_WAITING) {
+		waiting_over(w, c);
+		return;
+	}
 	if (c->fwd.proto == PROTO_TCP) {
 		reset_both(w, c);
 		c->state = CONN_RESTING;
 	}
+	flow_over(w, c);
+}
+
+/* The endpoint did not accept in time. */
+static void not_connected(struct worker *w, struct conn *c, enum reason reason)
+{
+	if (flow_attempt_failed(w, c, reason))
+		return;
+	origin_rst_to_client(w, c);
+	c->state = CONN_RESTING;
 	flow_over(w, c);
 }
 
@@ -51,17 +51,15 @@ static void tcp_expired(struct worker *w, struct conn *c)
 		conn_schedule(&w->table, c);
 		return;
 	case TCP_TIMER_VERDICT:
-		flow_succeeded(w, c);
+		call_succeeded(&w->engine, &c->call);
 		conn_schedule(&w->table, c);
 		return;
 	case TCP_TIMER_CONNECT:
-		failed(w, c, REASON_CONNECT_TIMEOUT);
-		origin_rst_to_client(w, c);
-		break;
+		not_connected(w, c, REASON_CONNECT_TIMEOUT);
+		return;
 	case TCP_TIMER_REQUEST:
-		failed(w, c, REASON_REQUEST_TIMEOUT);
-		origin_rst_to_client(w, c);
-		break;
+		not_connected(w, c, REASON_REQUEST_TIMEOUT);
+		return;
 	case TCP_TIMER_IDLE:
 	case TCP_TIMER_HALF_CLOSED:
 	case TCP_TIMER_MAX_DURATION:
@@ -71,17 +69,22 @@ static void tcp_expired(struct worker *w, struct conn *c)
 		flow_release(w, c);
 		return;
 	}
-	c->state = CONN_RESTING;
-	flow_over(w, c);
 }
 
 static void udp_expired(struct worker *w, struct conn *c)
 {
-	if (c->deadline_ns > w->now_ns) {
+	switch (udp_track_expired(c, w->now_ns, flow_timeouts(w, c))) {
+	case UDP_TIMER_NO_REPLY:
+		call_failed(&w->engine, &c->call, REASON_EXPECT_REPLY);
 		conn_schedule(&w->table, c);
 		return;
+	case UDP_TIMER_NOTHING:
+		conn_schedule(&w->table, c);
+		return;
+	case UDP_TIMER_OVER:
+		timers_end(w, c);
+		return;
 	}
-	timers_end(w, c);
 }
 
 unsigned int timers_run(struct worker *w)
@@ -94,6 +97,8 @@ unsigned int timers_run(struct worker *w)
 
 		if (c->state == CONN_RESTING)
 			flow_release(w, c);
+		else if (c->state == CONN_WAITING)
+			waiting_expired(w, c);
 		else if (c->fwd.proto == PROTO_TCP)
 			tcp_expired(w, c);
 		else

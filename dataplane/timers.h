@@ -11,7 +11,7 @@ unsigned int timers_run(struct worker *w);
 
 /*
  * End an open connection for no fault of either side: without a verdict it is cancelled, TCP's ends
- * are reset. It rests (TCP) or is gone (UDP).
+ * are reset. It rests (TCP) or is gone (UDP, and a call that waits).
  */
 void timers_end(struct worker *w, struct conn *c);
 

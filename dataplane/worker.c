@@ -9,6 +9,8 @@
 #include "dataplane/origin.h"
 #include "dataplane/timers.h"
 #include "dataplane/transmit.h"
+#include "dataplane/waiting.h"
+#include "dataplane/worker_engine.h"
 #include "dataplane/worker_state.h"
 
 #include <errno.h>
@@ -84,9 +86,6 @@ static void map_counters(struct worker *w)
 	w->block = &region->workers[w->number];
 	w->packets = &w->block->packets;
 	w->interfaces = region_interface_counters(region, w->number, 0);
-	w->listener_counters = region_listener_counters(region, w->number, 0);
-	w->cluster_counters = region_cluster_counters(region, w->number, 0);
-	w->endpoint_counters = region_endpoint_counters(region, w->number, 0);
 }
 
 int worker_create(struct worker_shared *shared, uint32_t number, char *why, size_t why_size)
@@ -108,18 +107,14 @@ int worker_create(struct worker_shared *shared, uint32_t number, char *why, size
 	map_counters(w);
 	w->block->applied_generation = 0;
 	w->idle.event_fd = w->idle.epoll_fd = -1;
-	w->cursors = calloc(region->shape.cluster_slots, sizeof(*w->cursors));
-	if (!w->cursors)
-		goto fail;
-	/* Workers start at different endpoints, so that together they do not favour the first. */
-	for (uint32_t i = 0; i < region->shape.cluster_slots; i++)
-		w->cursors[i] = number;
 	rc = conn_table_init(&w->table, region_connections(region, number),
 			     region->shape.connections_per_worker, region->header->hash_seed,
 			     clock_ns());
 	if (rc)
 		goto fail;
-	rc = snat_create(w);
+	rc = worker_engine_create(w);
+	if (rc == 0)
+		rc = snat_create(w);
 	if (rc == 0)
 		rc = rings_create(w);
 	if (rc == 0)
@@ -147,7 +142,7 @@ void worker_destroy(struct worker *w)
 	}
 	snat_free(w);
 	conn_table_free(&w->table);
-	free(w->cursors);
+	worker_engine_free(w);
 	free(w);
 }
 
@@ -161,10 +156,11 @@ static void take_policy(struct worker *w)
 		return;
 	w->policy = a;
 	w->verify_checksums = a->image->sidecar.verify_checksums != 0;
-	/* release: the main thread frees the predecessor when it reads this */
-	__atomic_store_n(&w->block->applied_generation, a->generation, __ATOMIC_RELEASE);
 	w->announced = 0;
 	drain_policy(w);
+	worker_engine_policy(w);
+	/* release: the main thread frees the predecessor when it reads this */
+	__atomic_store_n(&w->block->applied_generation, a->generation, __ATOMIC_RELEASE);
 }
 
 static uint32_t receive_pass(struct worker *w)
@@ -218,7 +214,8 @@ static void publish_gauges(struct worker *w, uint32_t work)
 	/* Release: who sees it sees what earlier loops counted (shm/retire.h). */
 	__atomic_store_n(&b->heartbeat_ns, w->now_ns, __ATOMIC_RELEASE);
 	__atomic_store_n(&b->connections_open, w->table.used, __ATOMIC_RELAXED);
-	__atomic_store_n(&b->connections_resting, w->table.resting, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->connections_resting, w->table.resting + w->table.tombstones,
+			 __ATOMIC_RELAXED);
 	__atomic_store_n(&b->neighbours_pending, w->pending_count, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->packets->held, w->pending_count, __ATOMIC_RELAXED);
 }
@@ -228,17 +225,20 @@ static uint32_t turn(struct worker *w)
 {
 	uint32_t work;
 
-	w->now_ns = clock_ns();
+	worker_set_time(w, clock_ns());
 	w->loop++;
 	take_policy(w);
 	work = receive_pass(w);
 	if (w->shared->workers > 1)
 		work += ring_pass(w);
 	forward_pending(w);
+	work += waiting_run(w); /* first: a permit beats a timeout at the same instant */
 	work += timers_run(w);
 	work += drain_run(w);
-	if (w->number == 0)
+	if (w->number == 0) {
 		work += origin_announce(w);
+		judged_count(&w->shared->judged, w->engine.state.policy_counters);
+	}
 	transmit_flush(w);
 	publish_gauges(w, work);
 	return work;

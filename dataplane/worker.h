@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "dataplane/adopted.h"
+#include "dataplane/judged.h"
+#include "dataplane/policy/queue.h"
 #include "dataplane/port.h"
 #include "shm/region.h"
 
@@ -19,10 +21,17 @@ struct worker_shared {
 	struct neighbour_table *neighbours;
 	uint32_t workers;
 	struct worker *worker[MAX_WORKERS];
+	struct queues listener_queues; /* calls that wait for permits */
+	struct queues cluster_queues;
+	struct judged judged;
 	const struct adopted
 		*adopted; /* main thread: release store; workers: acquire once a loop */
 	uint32_t stop;    /* main thread sets, workers leave their loop */
 };
+
+/* What workers need of each other, sized by the region. Before the first of them. 0 or -ENOMEM. */
+int worker_shared_create(struct worker_shared *shared);
+void worker_shared_destroy(struct worker_shared *shared);
 
 /*
  * Take all memory of worker @number, sized by the region and by shared->adopted, which must be

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one worker owns. Internal to the worker's passes (worker.c, burst.c, flow.c,
- * forward.c, local.c, origin.c, timers.c, drain.c, transmit.c); nobody else includes this.
+ * flow_open.c, flow_attempt.c, flow_icmp.c, waiting.c, forward.c, local.c, origin.c, timers.c,
+ * drain.c, transmit.c); nobody else includes this.
  */
 #ifndef FENDER_DATAPLANE_WORKER_STATE_H
 #define FENDER_DATAPLANE_WORKER_STATE_H
@@ -11,6 +12,7 @@
 #include "dataplane/conn/table.h"
 #include "dataplane/idle.h"
 #include "dataplane/packet.h"
+#include "dataplane/policy/call.h"
 #include "dataplane/port.h"
 #include "dataplane/worker.h"
 
@@ -25,6 +27,7 @@ enum {
 	PENDING_MAX = 256,          /* frames of one worker waiting for next hops */
 	PENDING_PER_NEIGHBOUR = 64, /* and of these, for one next hop */
 	EXPIRE_BURST = 32,          /* timers handled a loop */
+	WAITING_BURST = 32,         /* waiting calls that go on, or are refused, a loop */
 	DRAIN_BURST = 32,           /* entries looked at a loop when a drain is over */
 	ORIGIN_PER_SECOND = 1000,   /* answers to strangers a worker sends */
 	ANNOUNCE_BURST = 32,        /* addresses and listeners looked at a loop */
@@ -66,7 +69,7 @@ struct worker {
 	uint32_t number;
 	uint32_t origin_left; /* answers to strangers left in the current second */
 	uint64_t origin_second;
-	uint64_t now_ns; /* read once a loop */
+	uint64_t now_ns; /* read once a loop: worker_set_time() */
 	uint64_t loop;
 	uint32_t announced; /* of the policy's addresses, then its listeners (worker 0) */
 
@@ -83,12 +86,9 @@ struct worker {
 	struct worker_block *block;
 	struct packet_counters *packets;
 	struct interface_counters *interfaces; /* of this worker */
-	struct listener_counters *listener_counters;
-	struct call_counters *cluster_counters;
-	struct call_counters *endpoint_counters;
 
 	struct conn_table table;
-	uint32_t *cursors;           /* round robin, by cluster slot */
+	struct engine engine;        /* decides about calls; the entries of the table hold them */
 	struct snat_ports **snat[2]; /* [tcp, udp][address] */
 	uint32_t snat_addresses;
 	uint8_t owners[OWNER_BUCKETS]; /* bucket -> worker */
@@ -107,9 +107,22 @@ struct worker {
 	struct idle idle;
 };
 
+static inline void worker_set_time(struct worker *w, uint64_t now_ns)
+{
+	w->now_ns = now_ns;
+	w->engine.now_ns = now_ns;
+}
+
 static inline void drop_count(struct worker *w, enum reason reason)
 {
 	counter_add(&w->packets->dropped[reason], 1);
+}
+
+/* The end of a frame that did its work here. */
+static inline void consume(struct worker *w, struct rte_mbuf *frame)
+{
+	counter_add(&w->packets->consumed, 1);
+	rte_pktmbuf_free(frame);
 }
 
 /* The end of a frame that was counted in. */
@@ -121,17 +134,17 @@ static inline void drop(struct worker *w, struct rte_mbuf *frame, enum reason re
 
 static inline struct listener_counters *listener_of(struct worker *w, const struct conn *c)
 {
-	return &w->listener_counters[c->listener];
+	return &w->engine.state.listener_counters[c->listener];
 }
 
 static inline struct call_counters *cluster_of(struct worker *w, const struct conn *c)
 {
-	return &w->cluster_counters[c->cluster];
+	return &w->engine.state.cluster_counters[c->cluster];
 }
 
 static inline struct call_counters *endpoint_of(struct worker *w, const struct conn *c)
 {
-	return &w->endpoint_counters[c->endpoint];
+	return &w->engine.state.endpoint_counters[c->endpoint];
 }
 
 #endif

@@ -120,6 +120,19 @@ static uint32_t place_of(const struct conn_bucket *b, uint16_t signature, uint32
 	return BUCKET_PLACES;
 }
 
+void index_replace(struct conn_table *t, uint64_t hash, uint32_t value, uint32_t by)
+{
+	struct conn_bucket *b = index_bucket(t, hash);
+	uint16_t signature = index_signature(hash);
+	uint32_t place;
+
+	while ((place = place_of(b, signature, value)) == BUCKET_PLACES) {
+		assert(b->next != 0);
+		b = &t->buckets[b->next];
+	}
+	b->value[place] = by;
+}
+
 void index_delete(struct conn_table *t, uint64_t hash, uint32_t value)
 {
 	struct conn_bucket *b = index_bucket(t, hash);

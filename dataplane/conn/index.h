@@ -123,4 +123,7 @@ int index_add(struct conn_table *t, uint64_t hash, uint32_t value);
 /* Take a value out. It is there. */
 void index_delete(struct conn_table *t, uint64_t hash, uint32_t value);
 
+/* Put another value, of an entry with the same key, in the place of one that is there. */
+void index_replace(struct conn_table *t, uint64_t hash, uint32_t value, uint32_t by);
+
 #endif

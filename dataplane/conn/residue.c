@@ -85,8 +85,13 @@ void residue_book(const struct region *region)
 		book_reasons(l->rejected, l->calls.rejected);
 		book_reasons(l->failed, l->calls.failed);
 	}
-	for (uint64_t i = 0; i < (uint64_t)shape->workers * shape->cluster_slots; i++)
-		book_calls(&region->cluster_counters[i]);
+	for (uint64_t i = 0; i < (uint64_t)shape->workers * shape->cluster_slots; i++) {
+		struct call_counters *c = &region->cluster_counters[i];
+
+		book_calls(c);
+		book_reasons(region->policy_counters[i].rejected, c->rejected);
+		book_reasons(region->policy_counters[i].failed, c->failed);
+	}
 	for (uint64_t i = 0; i < (uint64_t)shape->workers * shape->endpoint_slots; i++)
 		book_calls(&region->endpoint_counters[i]);
 }

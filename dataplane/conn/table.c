@@ -108,35 +108,90 @@ struct conn *conn_alloc(struct conn_table *t)
 	return c;
 }
 
+/* Add one key of an entry. Return 0, -EEXIST or -ENOSPC. */
+static int insert_key(struct conn_table *t, const struct conn *c, enum direction dir, uint64_t hash)
+{
+	struct flow_key key;
+
+	if (dir == FORWARD)
+		conn_forward_key(c, &key);
+	else
+		conn_reverse_key(c, &key);
+	if (index_find(t, index_bucket(t, hash), index_signature(hash), &key) != LOOKUP_NONE)
+		return -EEXIST;
+	return index_add(t, hash, conn_number(t, c) << 1 | dir);
+}
+
+/* Pairs with an acquire load by whoever walks the entries: what it sees live is whole. */
+static void set_state(struct conn *c, enum conn_state state)
+{
+	__atomic_store_n(&c->state, (uint8_t)state, __ATOMIC_RELEASE);
+}
+
 int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state)
 {
 	uint64_t rev_hash = index_hash_entry(t, c, REVERSE);
 	uint64_t fwd_hash = index_hash_entry(t, c, FORWARD);
-	uint32_t value = conn_number(t, c) << 1;
-	struct flow_key key;
 	int rc;
 
 	assert(c->state == CONN_FREE && c->list == CONN_LIST_NONE && state != CONN_FREE);
 	/* The look-up that missed has warmed the forward bucket; nobody has asked for this one. */
 	__builtin_prefetch(index_bucket(t, rev_hash), 1);
-	conn_forward_key(c, &key);
-	if (index_find(t, index_bucket(t, fwd_hash), index_signature(fwd_hash), &key) !=
-	    LOOKUP_NONE)
-		return -EEXIST;
-	if (index_add(t, fwd_hash, value | FORWARD))
-		return -ENOSPC;
-	conn_reverse_key(c, &key);
-	rc = index_find(t, index_bucket(t, rev_hash), index_signature(rev_hash), &key) ==
-			     LOOKUP_NONE
-		     ? index_add(t, rev_hash, value | REVERSE)
-		     : -EEXIST;
+	rc = insert_key(t, c, FORWARD, fwd_hash);
+	if (rc)
+		return rc;
+	rc = insert_key(t, c, REVERSE, rev_hash);
 	if (rc) {
-		index_delete(t, fwd_hash, value | FORWARD);
+		index_delete(t, fwd_hash, conn_number(t, c) << 1 | FORWARD);
 		return rc;
 	}
-	/* Pairs with an acquire load by whoever walks the entries: what it sees live is whole. */
-	__atomic_store_n(&c->state, (uint8_t)state, __ATOMIC_RELEASE);
+	set_state(c, state);
 	return 0;
+}
+
+int conn_insert_forward(struct conn_table *t, struct conn *c)
+{
+	int rc;
+
+	assert(c->state == CONN_FREE && c->list == CONN_LIST_NONE);
+	rc = insert_key(t, c, FORWARD, index_hash_entry(t, c, FORWARD));
+	if (rc == 0)
+		set_state(c, CONN_WAITING);
+	return rc;
+}
+
+int conn_insert_reverse(struct conn_table *t, struct conn *c, enum conn_state state)
+{
+	int rc;
+
+	assert(c->state == CONN_WAITING);
+	rc = insert_key(t, c, REVERSE, index_hash_entry(t, c, REVERSE));
+	if (rc == 0)
+		set_state(c, state);
+	return rc;
+}
+
+void conn_bury(struct conn_table *t, struct conn *c, struct conn *tombstone)
+{
+	uint32_t value = conn_number(t, c) << 1 | REVERSE;
+	uint32_t by = conn_number(t, tombstone) << 1 | REVERSE;
+
+	assert(c->state != CONN_WAITING && c->state != CONN_TOMBSTONE &&
+	       tombstone->state == CONN_FREE);
+	tombstone->fwd = c->fwd;
+	tombstone->rev = c->rev;
+	memcpy(tombstone->endpoint6, c->endpoint6, 16);
+	memcpy(tombstone->snat6, c->snat6, 16);
+	tombstone->snat_address = c->snat_address;
+	tombstone->listener = c->listener;
+	tombstone->cluster = c->cluster;
+	tombstone->endpoint = c->endpoint;
+	tombstone->neighbour_fwd = c->neighbour_fwd;
+	tombstone->neighbour_fwd_gen = c->neighbour_fwd_gen;
+	index_replace(t, index_hash_entry(t, c, REVERSE), value, by);
+	set_state(c, CONN_WAITING);
+	set_state(tombstone, CONN_TOMBSTONE);
+	t->tombstones++;
 }
 
 static void unindex(struct conn_table *t, struct conn *c)
@@ -144,6 +199,7 @@ static void unindex(struct conn_table *t, struct conn *c)
 	uint64_t fwd_hash = index_hash_entry(t, c, FORWARD);
 	uint64_t rev_hash = index_hash_entry(t, c, REVERSE);
 	uint32_t value = conn_number(t, c) << 1;
+	uint8_t state = c->state;
 
 	__builtin_prefetch(index_bucket(t, fwd_hash), 1);
 	__builtin_prefetch(index_bucket(t, rev_hash), 1);
@@ -151,8 +207,12 @@ static void unindex(struct conn_table *t, struct conn *c)
 	__atomic_store_n(&c->state, (uint8_t)CONN_FREE, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	leave_list(t, c);
-	index_delete(t, fwd_hash, value | FORWARD);
-	index_delete(t, rev_hash, value | REVERSE);
+	if (state != CONN_TOMBSTONE)
+		index_delete(t, fwd_hash, value | FORWARD);
+	else
+		t->tombstones--;
+	if (state != CONN_WAITING)
+		index_delete(t, rev_hash, value | REVERSE);
 }
 
 void conn_release(struct conn_table *t, struct conn *c)

@@ -6,9 +6,9 @@
  *
  * Index: buckets of one cache line with eight 16-bit signatures and entry numbers;
  * a full bucket continues in an overflow bucket. At most half of the places are used
- * (35 to 70 bytes an entry). Both keys of a connection are in it; the number's lowest
- * bit is the direction. Keys are hashed with the region's random seed (XXH3), so that
- * a stranger cannot aim at one bucket.
+ * (35 to 70 bytes an entry). Both keys of a connection are in it, of a waiting one the forward
+ * key and of a tombstone the reverse key; the number's lowest bit is the direction. Keys are hashed
+ * with the region's random seed (XXH3), so that a stranger cannot aim at one bucket.
  */
 #ifndef FENDER_DATAPLANE_CONN_TABLE_H
 #define FENDER_DATAPLANE_CONN_TABLE_H
@@ -33,6 +33,7 @@ struct conn_table {
 	uint32_t resting_head; /* oldest */
 	uint32_t resting_tail;
 	uint32_t resting;
+	uint32_t tombstones;
 	struct wheel wheel;
 	uint64_t index_bytes;
 };
@@ -74,7 +75,30 @@ struct conn *conn_alloc(struct conn_table *t);
  */
 int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state);
 
-/* Take both keys out of the index (if inserted), all lists off, and free the entry. */
+/* A call that waits (CONN_WAITING): only its forward key. Otherwise like conn_insert(). */
+int conn_insert_forward(struct conn_table *t, struct conn *c);
+
+/*
+ * A waiting entry's attempt begins: its reverse key, filled in by now. On failure, as of
+ * conn_insert(), it waits as before.
+ */
+int conn_insert_reverse(struct conn_table *t, struct conn *c, enum conn_state state);
+
+/**
+ * conn_bury() - the attempt of an entry is given up
+ * @c: in the index with both keys; CONN_WAITING with its forward key afterwards
+ * @tombstone: fresh from conn_alloc(); CONN_TOMBSTONE with the reverse key, the port and the next
+ *             hop of the attempt. The caller schedules its end. It holds nothing of the call.
+ */
+void conn_bury(struct conn_table *t, struct conn *c, struct conn *tombstone);
+
+/* Can conn_alloc() take an entry, if need be after the release of a resting one? */
+static inline int conn_has_room(const struct conn_table *t)
+{
+	return t->used < t->capacity || t->resting != 0;
+}
+
+/* Take its keys out of the index (those that are in), all lists off, and free the entry. */
 void conn_release(struct conn_table *t, struct conn *c);
 
 /*

@@ -16,6 +16,13 @@ void tcp_track_open(struct conn *c, const struct tcp_segment *syn, uint64_t now_
 	c->deadline_ns = tcp_syn_sent_until(c, t);
 }
 
+void tcp_track_attempt(struct conn *c, const struct image_timeouts *t)
+{
+	c->flags = 0;
+	c->challenges = 0;
+	c->deadline_ns = tcp_syn_sent_until(c, t);
+}
+
 /* Scaling is in force when both sides offer it (RFC 7323 2.2). */
 static void agree_on_scaling(struct conn *c, uint8_t theirs)
 {
@@ -102,6 +109,37 @@ struct tcp_result tcp_syn_sent(struct conn *c, enum direction dir, const struct 
 			       uint64_t now_ns, const struct image_timeouts *t)
 {
 	return dir == FORWARD ? syn_sent_client(c, s, now_ns) : syn_sent_endpoint(c, s, now_ns, t);
+}
+
+/*
+ * Queued, or between two attempts: the client's retransmissions change nothing, its reset ends the
+ * wait. Another SYN waits as in SYN-SENT.
+ */
+struct tcp_result tcp_waiting(struct conn *c, enum direction dir, const struct tcp_segment *s)
+{
+	struct tcp_result r = tcp_refuse(TCP_CONSUME, REASON_NONE);
+
+	if (dir == REVERSE)
+		return tcp_refuse(TCP_DROP, REASON_TCP_STATE);
+	if (s->flags & TCP_RST) {
+		if (s->seq != c->fwd_end)
+			return tcp_refuse(TCP_DROP, REASON_TCP_WINDOW);
+		r.events = tcp_verdict(c, TCP_EV_NEUTRAL);
+		r.reason = REASON_CLIENT_GONE;
+		return r;
+	}
+	if ((s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && s->seq == c->isn)
+		return r;
+	return tcp_refuse(TCP_DROP, REASON_TCP_STATE);
+}
+
+/* The endpoint of an attempt that was given up: what it opened late is closed again. */
+struct tcp_result tcp_tombstone(enum direction dir, const struct tcp_segment *s)
+{
+	const uint8_t both = TCP_SYN | TCP_ACK;
+
+	return tcp_refuse(dir == REVERSE && (s->flags & both) == both ? TCP_RESET_IT : TCP_DROP,
+			  REASON_TCP_STATE);
 }
 
 /* The client's answer to the SYN-ACK, which may carry data or even its FIN. */

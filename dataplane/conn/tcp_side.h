@@ -118,6 +118,8 @@ struct tcp_result tcp_reset(struct conn *c, enum direction dir, const struct tcp
 /* tcp_handshake.c */
 struct tcp_result tcp_syn_sent(struct conn *c, enum direction dir, const struct tcp_segment *s,
 			       uint64_t now_ns, const struct image_timeouts *t);
+struct tcp_result tcp_waiting(struct conn *c, enum direction dir, const struct tcp_segment *s);
+struct tcp_result tcp_tombstone(enum direction dir, const struct tcp_segment *s);
 struct tcp_result tcp_syn_rcvd(struct conn *c, enum direction dir, const struct tcp_segment *s,
 			       uint64_t now_ns, const struct image_timeouts *t);
 

@@ -25,10 +25,15 @@ static uint64_t request_until(const struct conn *c, const struct image_timeouts 
 		       after(c->created_ns, t->max_duration_ms));
 }
 
+static uint64_t connect_until(const struct conn *c, const struct image_timeouts *t)
+{
+	return after(c->call.attempt_ns, t->connect_ms);
+}
+
 /* When a SYN that is not answered has failed. */
 static uint64_t attempt_until(const struct conn *c, const struct image_timeouts *t)
 {
-	return earlier(after(c->created_ns, t->connect_ms), request_until(c, t));
+	return earlier(connect_until(c, t), request_until(c, t));
 }
 
 uint64_t tcp_syn_sent_until(const struct conn *c, const struct image_timeouts *t)
@@ -37,14 +42,14 @@ uint64_t tcp_syn_sent_until(const struct conn *c, const struct image_timeouts *t
 
 	if (c->flags & CONN_SYN_REPEATED)
 		return until;
-	return earlier(until, c->created_ns + SYN_REPEAT_NS);
+	return earlier(until, c->call.attempt_ns + SYN_REPEAT_NS);
 }
 
 uint64_t tcp_syn_rcvd_until(const struct conn *c, const struct image_timeouts *t)
 {
 	uint64_t until = request_until(c, t);
 
-	return t->request_ms ? until : earlier(until, c->created_ns + HANDSHAKE_NS);
+	return t->request_ms ? until : earlier(until, c->call.attempt_ns + HANDSHAKE_NS);
 }
 
 /* The shorter timeout for a connection that one side may have left. */
@@ -73,12 +78,12 @@ uint64_t tcp_verdict_until(const struct conn *c, uint64_t now_ns, const struct i
 static enum tcp_timer syn_sent_expired(struct conn *c, uint64_t now_ns,
 				       const struct image_timeouts *t)
 {
-	int repeats = !(c->flags & CONN_SYN_REPEATED) && now_ns >= c->created_ns + SYN_REPEAT_NS;
+	int repeats =
+		!(c->flags & CONN_SYN_REPEATED) && now_ns >= c->call.attempt_ns + SYN_REPEAT_NS;
 
 	if (attempt_until(c, t) <= now_ns)
-		return request_until(c, t) < after(c->created_ns, t->connect_ms)
-			       ? TCP_TIMER_REQUEST
-			       : TCP_TIMER_CONNECT;
+		return request_until(c, t) < connect_until(c, t) ? TCP_TIMER_REQUEST
+								 : TCP_TIMER_CONNECT;
 	if (repeats)
 		c->flags |= CONN_SYN_REPEATED;
 	c->deadline_ns = tcp_syn_sent_until(c, t);
@@ -112,7 +117,10 @@ enum tcp_timer tcp_track_expired(struct conn *c, uint64_t now_ns, const struct i
 	case CONN_ESTABLISHED:
 	case CONN_CLOSING:
 		return synchronized_expired(c, now_ns, t);
+	case CONN_WAITING:
+		return TCP_TIMER_NOTHING;
 	case CONN_RESTING:
+	case CONN_TOMBSTONE:
 	case CONN_FREE:
 		break;
 	}

@@ -188,6 +188,10 @@ static struct tcp_result judge(struct conn *c, enum direction dir, const struct 
 		return tcp_synchronized(c, dir, s, now_ns, t);
 	case CONN_RESTING:
 		return resting(c, dir, s);
+	case CONN_WAITING:
+		return tcp_waiting(c, dir, s);
+	case CONN_TOMBSTONE:
+		return tcp_tombstone(dir, s);
 	case CONN_FREE:
 		break;
 	}

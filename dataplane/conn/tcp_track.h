@@ -31,6 +31,7 @@ enum tcp_action {
 	TCP_CHALLENGED, /* the endpoint remembers an older connection: consume the segment, answer
 			 it with RST(seq = its ack) and send the stored SYN again */
 	TCP_NEW,        /* a SYN on a connection that is over: release the entry, start anew */
+	TCP_CONSUME,    /* the client's SYN or its change of mind while no attempt is under way */
 	TCP_RESET_IT,   /* a late or foreign SYN-ACK: drop with result.reason, answer with RST(seq =
 			   its ack) */
 };
@@ -54,9 +55,18 @@ struct tcp_result {
 
 enum { TCP_REST_NS = 2000000000 }; /* TIME-WAIT, and so the rest of a SNAT port */
 
-/* Start tracking: a client's SYN was admitted. Sets state-independent fields and the deadline. */
+/*
+ * Start tracking: a client's SYN came. Sets state-independent fields and the deadline of an
+ * attempt that begins at c->call.attempt_ns; a waiting call's is the caller's to set.
+ */
 void tcp_track_open(struct conn *c, const struct tcp_segment *syn, uint64_t now_ns,
 		    const struct image_timeouts *t);
+
+/*
+ * An attempt with the stored SYN begins at c->call.attempt_ns: forgets what an earlier one left
+ * behind and sets the deadline.
+ */
+void tcp_track_attempt(struct conn *c, const struct image_timeouts *t);
 
 /**
  * tcp_track() - judge one segment of a known connection
@@ -64,7 +74,9 @@ void tcp_track_open(struct conn *c, const struct tcp_segment *syn, uint64_t now_
  * Updates *c (state, flags, sequence numbers, deadline_ns). One verdict event at most over the
  * life of a connection, with CONN_VERDICT set; TCP_EV_OVER once, with the state CONN_RESTING and
  * deadline_ns the end of the rest; no event after it. FAILURE and NEUTRAL come with a reason also
- * where the segment is forwarded.
+ * where the segment is forwarded. In CONN_WAITING the client's reset is NEUTRAL without OVER: the
+ * caller releases the entry, which has nothing to rest for. A FAILURE with connect_refused ends
+ * the attempt only, if the caller makes another: tcp_track_attempt().
  *
  * Verdicts (POLICY): SUCCESS at the endpoint's first payload byte or FIN, or at establishment when
  * verdict_after_ms is 0; FAILURE at the endpoint's reset before; NEUTRAL at the client's reset
@@ -83,16 +95,17 @@ enum tcp_timer {
 	TCP_TIMER_IDLE,       /* silence; also a client that never completed its handshake */
 	TCP_TIMER_HALF_CLOSED,
 	TCP_TIMER_MAX_DURATION,
-	TCP_TIMER_REST_OVER, /* release */
+	TCP_TIMER_REST_OVER, /* release; also a tombstone's end */
 };
 
 /**
  * tcp_track_expired() - what the deadline of a connection means at @now_ns
  *
- * NOTHING, REPEAT_SYN and VERDICT leave a new deadline behind; VERDICT sets CONN_VERDICT. The
- * others end the connection and change nothing: the caller takes the verdict where CONN_VERDICT is
- * not set (CONNECT, REQUEST: failure; IDLE: neutral, the client left in its handshake; the rest
- * come after a verdict), then rests or releases the entry.
+ * Not for CONN_WAITING, whose deadline is the call's. NOTHING, REPEAT_SYN and VERDICT leave a new
+ * deadline behind; VERDICT sets CONN_VERDICT. The others end the connection and change nothing: the
+ * caller takes the verdict where CONN_VERDICT is not set (CONNECT, REQUEST: failure; IDLE: neutral,
+ * the client left in its handshake; the rest come after a verdict), then rests or releases the
+ * entry.
  */
 enum tcp_timer tcp_track_expired(struct conn *c, uint64_t now_ns, const struct image_timeouts *t);
 

@@ -94,10 +94,9 @@ static int option_is_fast_open(const struct option *option)
 		option_word(option) == FAST_OPEN_EXPERIMENT);
 }
 
-static void clamp_options(const struct packet *p, uint16_t mss_max)
+static void clamp_options(uint8_t *start, const uint8_t *end, uint16_t mss_max)
 {
-	const uint8_t *end = p->data + p->payload;
-	struct option option = {.at = options_start(p)};
+	struct option option = {.at = start};
 
 	while (option_next(&option, option.at + option.bytes, end) > 0) {
 		if (option_is_fast_open(&option)) {
@@ -143,7 +142,7 @@ void tcp_syn_clamp(struct packet *p, uint16_t mss_max, int may_be_partial)
 	int partial = may_be_partial && l4_checksum_is_partial(p);
 	uint16_t before = sum_changeable(p);
 
-	clamp_options(p, mss_max);
+	clamp_options(options_start(p), p->data + p->payload, mss_max);
 	if (p->bytes != p->payload)
 		cut_payload(p);
 	if (partial)
@@ -151,6 +150,13 @@ void tcp_syn_clamp(struct packet *p, uint16_t mss_max, int may_be_partial)
 	else
 		l4_checksum_set(p, checksum_update(l4_checksum_get(p), (uint32_t)(uint16_t)~before +
 									       sum_changeable(p)));
+}
+
+void tcp_syn_clamp_stored(struct conn *c, uint16_t mss_max)
+{
+	/* the entry lies in shared memory: its length is not taken on trust */
+	if (c->syn_option_bytes <= sizeof(c->syn_options))
+		clamp_options(c->syn_options, c->syn_options + c->syn_option_bytes, mss_max);
 }
 
 void tcp_syn_store(struct conn *c, const struct packet *p)

@@ -29,6 +29,9 @@ int tcp_syn_read(const struct packet *p, struct tcp_syn *syn);
  */
 void tcp_syn_clamp(struct packet *p, uint16_t mss_max, int may_be_partial);
 
+/* The same for the options that tcp_syn_store() kept, before another attempt. */
+void tcp_syn_clamp_stored(struct conn *c, uint16_t mss_max);
+
 /*
  * Keep a clamped SYN's fields and options in the connection: isn and syn_window in host order,
  * syn_ttl as it is forwarded (one less than it came with), options with their length.

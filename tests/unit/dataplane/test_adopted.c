@@ -105,25 +105,28 @@ static void names_and_slots_map_both_ways(void)
 	CU_ASSERT_EQUAL_FATAL(adopted_create(&a, published(), &region), 0);
 	CU_ASSERT_EQUAL(a->generation, 1);
 	for (uint32_t i = 0; i < a->image->listeners.count; i++) {
-		uint16_t slot = a->listener_slot[i];
+		uint16_t slot = a->view.listener_slot[i];
 
-		CU_ASSERT_EQUAL(registry_key(&region.listener_registry[slot]), a->listeners[i].key);
-		CU_ASSERT_EQUAL(a->listener_at[slot], i);
+		CU_ASSERT_EQUAL(registry_key(&region.listener_registry[slot]),
+				a->view.listeners[i].key);
+		CU_ASSERT_EQUAL(a->view.listener_at[slot], i);
 	}
 	for (uint32_t i = 0; i < a->image->clusters.count; i++) {
-		uint16_t slot = a->cluster_slot[i];
+		uint16_t slot = a->view.cluster_slot[i];
 
-		CU_ASSERT_EQUAL(registry_key(&region.cluster_registry[slot]), a->clusters[i].key);
-		CU_ASSERT_EQUAL(a->cluster_at[slot], i);
+		CU_ASSERT_EQUAL(registry_key(&region.cluster_registry[slot]),
+				a->view.clusters[i].key);
+		CU_ASSERT_EQUAL(a->view.cluster_at[slot], i);
 	}
 	for (uint32_t i = 0; i < a->image->endpoints.count; i++) {
-		uint16_t slot = a->endpoint_slot[i];
+		uint16_t slot = a->view.endpoint_slot[i];
 
-		CU_ASSERT_EQUAL(registry_key(&region.endpoint_registry[slot]), a->endpoints[i].key);
-		CU_ASSERT_EQUAL(a->endpoint_at[slot], i);
+		CU_ASSERT_EQUAL(registry_key(&region.endpoint_registry[slot]),
+				a->view.endpoints[i].key);
+		CU_ASSERT_EQUAL(a->view.endpoint_at[slot], i);
 	}
 	for (uint32_t slot = 0; slot < region.shape.endpoint_slots; slot++)
-		in_policy += a->endpoint_at[slot] != ADOPTED_NONE;
+		in_policy += a->view.endpoint_at[slot] != VIEW_NONE;
 	CU_ASSERT_EQUAL(in_policy, 4);
 	adopted_free(a);
 	region_drop();
@@ -140,8 +143,8 @@ static void endpoints_know_the_address_they_are_reached_from(void)
 	for (uint32_t i = 0; i < a->image->endpoints.count; i++) {
 		const struct image_address *from = &address[a->endpoint_address[i]];
 
-		CU_ASSERT_EQUAL(from->interface, a->endpoints[i].interface);
-		CU_ASSERT_EQUAL(memcmp(&from->ip, &a->endpoints[i].snat, 16), 0);
+		CU_ASSERT_EQUAL(from->interface, a->view.endpoints[i].interface);
+		CU_ASSERT_EQUAL(memcmp(&from->ip, &a->view.endpoints[i].snat, 16), 0);
 	}
 	adopted_free(a);
 	region_drop();
@@ -171,6 +174,29 @@ static void a_name_without_state_is_refused(void)
 	region_make();
 	CU_ASSERT_EQUAL(adopted_create(&a, compiled(policy), &region), -ENOENT);
 	CU_ASSERT_PTR_NULL(a);
+	region_drop();
+}
+
+static void table_of_other_members_is_an_alarm_not_a_refusal(void)
+{
+	struct image_header *image = compiled(policy), *copy = NULL;
+	uint64_t generation, refused;
+	struct adopted *a;
+	char why[256];
+
+	region_make();
+	CU_ASSERT_EQUAL_FATAL(adopted_create(&a, published(), &region), 0);
+	CU_ASSERT_EQUAL(a->stale_count, 0);
+	adopted_free(a);
+	((struct image_cluster *)((uint8_t *)image + image->clusters.off))[1].members_hash ^= 1;
+	image_seal(image, 0);
+	CU_ASSERT_EQUAL_FATAL(publish(&region, image, 1, &generation), 0);
+	CU_ASSERT_EQUAL_FATAL(adopt(&region, 1, &copy, &refused, why, sizeof(why)), 1);
+	CU_ASSERT_EQUAL_FATAL(adopted_create(&a, copy, &region), 0);
+	CU_ASSERT_EQUAL(a->stale_count, 1);
+	CU_ASSERT_EQUAL(a->stale_tables[0], 1);
+	adopted_free(a);
+	free(image);
 	region_drop();
 }
 
@@ -205,8 +231,8 @@ static void what_leaves_the_policy_ends_its_drain_later(void)
 	CU_ASSERT_EQUAL(
 		draining(second_one->listener_ends_ns, second_one->listener_slots, 130 * second),
 		1);
-	CU_ASSERT_EQUAL(second_one->listener_ends_ns[first->listener_slot[0]] +
-				second_one->listener_ends_ns[first->listener_slot[1]],
+	CU_ASSERT_EQUAL(second_one->listener_ends_ns[first->view.listener_slot[0]] +
+				second_one->listener_ends_ns[first->view.listener_slot[1]],
 			130 * second);
 	CU_ASSERT_EQUAL(
 		draining(second_one->endpoint_ends_ns, second_one->endpoint_slots, 130 * second),
@@ -235,6 +261,7 @@ int main(void)
 		SUITE_TEST(names_and_slots_map_both_ways),
 		SUITE_TEST(endpoints_know_the_address_they_are_reached_from),
 		SUITE_TEST(own_address_is_the_first_of_its_family),
+		SUITE_TEST(table_of_other_members_is_an_alarm_not_a_refusal),
 		SUITE_TEST(what_leaves_the_policy_ends_its_drain_later),
 		SUITE_TEST(a_name_without_state_is_refused),
 		CU_TEST_INFO_NULL,

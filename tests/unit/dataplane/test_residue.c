@@ -12,6 +12,7 @@ static struct worker_block workers[WORKERS];
 static struct interface_counters interfaces[WORKERS * MAX_INTERFACES];
 static struct listener_counters listeners[WORKERS * SLOTS];
 static struct call_counters clusters[WORKERS * SLOTS], endpoints[WORKERS * SLOTS];
+static struct policy_counters policies[WORKERS * SLOTS];
 
 static const struct region region = {
 	.shape = {.workers = WORKERS,
@@ -23,6 +24,7 @@ static const struct region region = {
 	.listener_counters = listeners,
 	.cluster_counters = clusters,
 	.endpoint_counters = endpoints,
+	.policy_counters = policies,
 };
 
 static void reset(void)
@@ -32,6 +34,7 @@ static void reset(void)
 	memset(listeners, 0, sizeof(listeners));
 	memset(clusters, 0, sizeof(clusters));
 	memset(endpoints, 0, sizeof(endpoints));
+	memset(policies, 0, sizeof(policies));
 }
 
 static uint64_t balance(const struct packet_counters *p)
@@ -133,6 +136,27 @@ static void calls_without_a_verdict_failed(void)
 	CU_ASSERT_EQUAL(endpoints[1].closed, 9);
 }
 
+/* Queued, or between two attempts: no endpoint has counted it. */
+static void waiting_calls_failed_too(void)
+{
+	struct listener_counters *l = &listeners[0 * SLOTS + 1];
+
+	reset();
+	l->calls = (struct call_counters){
+		.started = 6, .rejected = 2, .succeeded = 1, .opened = 4, .closed = 1};
+	l->rejected[REASON_QUEUE_FULL] = 2;
+	clusters[1] = l->calls;
+	policies[1].rejected[REASON_QUEUE_FULL] = 2;
+	residue_book(&region);
+	residue_book(&region);
+	CU_ASSERT_EQUAL(l->calls.failed, 3);
+	CU_ASSERT_EQUAL(l->calls.closed, 4);
+	CU_ASSERT_EQUAL(l->failed[REASON_DATAPLANE_RESTART], 3);
+	CU_ASSERT_EQUAL(clusters[1].failed, 3);
+	CU_ASSERT_EQUAL(policies[1].failed[REASON_DATAPLANE_RESTART], 3);
+	CU_ASSERT_EQUAL(policies[1].rejected[REASON_DATAPLANE_RESTART], 0);
+}
+
 static void a_clean_stop_leaves_nothing_to_book(void)
 {
 	struct packet_counters *p = &workers[1].packets;
@@ -156,6 +180,7 @@ int main(void)
 	CU_ADD_TEST(s, frames_that_only_their_interface_counted_are_booked);
 	CU_ADD_TEST(s, calls_without_a_verdict_failed);
 	CU_ADD_TEST(s, verdicts_without_a_reason_get_one);
+	CU_ADD_TEST(s, waiting_calls_failed_too);
 	CU_ADD_TEST(s, a_clean_stop_leaves_nothing_to_book);
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();

@@ -209,6 +209,7 @@ static void begin(struct life *l, uint64_t seed)
 	syn.seq = random_isn();
 	l->t = random_timeouts();
 	l->now_ns = 1000 * MS;
+	l->c.call.attempt_ns = l->now_ns;
 	tcp_track_open(&l->c, &syn, l->now_ns, &l->t);
 	l->c.state = CONN_SYN_SENT;
 }
@@ -434,6 +435,7 @@ static void begin_honest(struct world *w, uint64_t seed)
 					 .verdict_after_ms = 1000};
 	struct tcp_segment syn = {w->end[FORWARD].iss, 0, 0, WINDOW_BYTES, TCP_SYN, 0};
 
+	w->l.c.call.attempt_ns = w->now_ms * MS;
 	tcp_track_open(&w->l.c, &syn, w->now_ms * MS, &w->l.t);
 	w->l.c.state = CONN_SYN_SENT;
 	w->end[FORWARD].open = 1;

@@ -282,6 +282,31 @@ static void rebuilt_syn_is_the_forwarded_one(void)
 	}
 }
 
+/* Another endpoint may lie behind a smaller MTU. */
+static void stored_options_are_clamped_for_another_attempt(void)
+{
+	for (int i = 0; i < ROWS; i++) {
+		struct conn stored, c;
+		struct packet p = {0};
+		struct frame f;
+
+		make_syn(&f, &rows[i], 0, 0);
+		parse(&p, &f);
+		make_conn(&c, &p);
+		tcp_syn_store(&c, &p);
+		tcp_syn_clamp_stored(&c, MSS_MAX);
+		make_conn(&stored, &p);
+		tcp_syn_clamp(&p, MSS_MAX, 0);
+		tcp_syn_store(&stored, &p);
+		CU_ASSERT_EQUAL(memcmp(&c.syn_options, &stored.syn_options, sizeof(c.syn_options)),
+				0);
+		c.syn_option_bytes = sizeof(c.syn_options) + 1; /* spoilt in shared memory */
+		memset(c.syn_options, 1, sizeof(c.syn_options));
+		tcp_syn_clamp_stored(&c, MSS_MAX);
+		CU_ASSERT_EQUAL(c.syn_options[0], 1);
+	}
+}
+
 static void store_never_keeps_a_ttl_of_zero(void)
 {
 	struct frame f;
@@ -332,6 +357,7 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(clamped_partial_sum_is_completed_by_the_rewrite),
 	SUITE_TEST(every_mss_is_clamped_with_the_right_checksum),
 	SUITE_TEST(rebuilt_syn_is_the_forwarded_one),
+	SUITE_TEST(stored_options_are_clamped_for_another_attempt),
 	SUITE_TEST(store_never_keeps_a_ttl_of_zero),
 	SUITE_TEST(random_options_do_no_harm),
 	CU_TEST_INFO_NULL,

@@ -111,6 +111,47 @@ static void longer_timeouts_hold_for_what_waits_already(void)
 	CU_ASSERT_EQUAL(tcp_track_expired(&c, 15000 * MS, &defaults), TCP_TIMER_IDLE);
 }
 
+/* Each attempt has its connect time and its one repeat; the request time is the call's. */
+static void another_attempt_runs_from_its_own_start(void)
+{
+	struct tcp_segment s = {.seq = 100, .flags = TCP_SYN, .window = 500, .wscale = 0xff};
+	struct conn c;
+
+	memset(&c, 0, sizeof(c));
+	tcp_track_open(&c, &s, 0, &impatient);
+	c.state = CONN_SYN_SENT;
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 300 * MS, &impatient), TCP_TIMER_REPEAT_SYN);
+	c.flags |= CONN_VERDICT;
+	c.challenges = 3;
+	c.call.attempt_ns = 700 * MS;
+	tcp_track_attempt(&c, &impatient);
+	CU_ASSERT_EQUAL(c.flags, 0);
+	CU_ASSERT_EQUAL(c.challenges, 0);
+	CU_ASSERT_EQUAL(c.deadline_ns, 1000 * MS);
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 999 * MS, &impatient), TCP_TIMER_NOTHING);
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 1000 * MS, &impatient), TCP_TIMER_REPEAT_SYN);
+	CU_ASSERT_EQUAL(c.deadline_ns, 2000 * MS);
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 2000 * MS, &impatient), TCP_TIMER_REQUEST);
+	c.call.attempt_ns = 1200 * MS;
+	tcp_track_attempt(&c, &defaults);
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 1500 * MS, &defaults), TCP_TIMER_REPEAT_SYN);
+	CU_ASSERT_EQUAL(c.deadline_ns, 2200 * MS);
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 2200 * MS, &defaults), TCP_TIMER_CONNECT);
+}
+
+static void tombstones_end_and_waits_are_not_judged_here(void)
+{
+	struct conn c;
+
+	memset(&c, 0, sizeof(c));
+	c.state = CONN_TOMBSTONE;
+	c.deadline_ns = 100;
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 99, &defaults), TCP_TIMER_NOTHING);
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 100, &defaults), TCP_TIMER_REST_OVER);
+	c.state = CONN_WAITING;
+	CU_ASSERT_EQUAL(tcp_track_expired(&c, 100, &defaults), TCP_TIMER_NOTHING);
+}
+
 int main(void)
 {
 	CU_initialize_registry();
@@ -118,6 +159,8 @@ int main(void)
 
 	CU_ADD_TEST(s, timers_follow_their_scripts);
 	CU_ADD_TEST(s, longer_timeouts_hold_for_what_waits_already);
+	CU_ADD_TEST(s, another_attempt_runs_from_its_own_start);
+	CU_ADD_TEST(s, tombstones_end_and_waits_are_not_judged_here);
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();
 	unsigned int failed = CU_get_number_of_failures();

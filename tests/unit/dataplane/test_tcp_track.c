@@ -204,6 +204,54 @@ static void segment_is_read_from_the_wire(void)
 	CU_ASSERT_EQUAL(s.wscale, 0xff);
 }
 
+/* What a call without an attempt, and a given-up attempt, make of a segment. */
+static void segments_while_no_attempt_is_under_way(void)
+{
+	enum { ISN = 100 };
+	static const struct {
+		enum conn_state state;
+		enum direction dir;
+		uint8_t flags;
+		uint32_t seq;
+		enum tcp_action action;
+		enum reason reason;
+		uint32_t events;
+	} rows[] = {
+		{CONN_WAITING, FORWARD, S, ISN, TCP_CONSUME, REASON_NONE, 0},
+		{CONN_WAITING, FORWARD, S, ISN + 1, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_WAITING, FORWARD, S | A, ISN, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_WAITING, FORWARD, S | R, ISN, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_WAITING, FORWARD, A, ISN + 1, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_WAITING, FORWARD, R, ISN + 1, TCP_CONSUME, REASON_CLIENT_GONE, NEUTRAL},
+		{CONN_WAITING, FORWARD, R | A, ISN + 1, TCP_CONSUME, REASON_CLIENT_GONE, NEUTRAL},
+		{CONN_WAITING, FORWARD, R, ISN, TCP_DROP, REASON_TCP_WINDOW, 0},
+		{CONN_WAITING, REVERSE, S | A, 5, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_TOMBSTONE, REVERSE, S | A, 5, TCP_RESET_IT, REASON_TCP_STATE, 0},
+		{CONN_TOMBSTONE, REVERSE, S, 5, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_TOMBSTONE, REVERSE, R | A, 5, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_TOMBSTONE, REVERSE, A, 5, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_TOMBSTONE, REVERSE, F | A, 5, TCP_DROP, REASON_TCP_STATE, 0},
+		{CONN_TOMBSTONE, FORWARD, S, ISN, TCP_DROP, REASON_TCP_STATE, 0},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct tcp_segment s = {ISN, 0, 0, WINDOW, TCP_SYN, WSCALE};
+		struct tcp_result r;
+		struct conn c;
+
+		memset(&c, 0, sizeof(c));
+		tcp_track_open(&c, &s, 0, &defaults);
+		c.state = rows[i].state;
+		s = (struct tcp_segment){rows[i].seq, ISN + 1, 0, WINDOW, rows[i].flags, WSCALE};
+		r = tcp_track(&c, rows[i].dir, &s, 10 * MS, &defaults);
+		CU_ASSERT_EQUAL(r.action, rows[i].action);
+		CU_ASSERT_EQUAL(r.reason, rows[i].reason);
+		CU_ASSERT_EQUAL(r.events, rows[i].events);
+		CU_ASSERT_EQUAL(c.state, rows[i].state);
+		CU_ASSERT_EQUAL(!(c.flags & CONN_VERDICT), !rows[i].events);
+	}
+}
+
 int main(void)
 {
 	CU_initialize_registry();
@@ -212,6 +260,7 @@ int main(void)
 	CU_ADD_TEST(s, handshakes_follow_their_scripts);
 	CU_ADD_TEST(s, closes_follow_their_scripts);
 	CU_ADD_TEST(s, each_fin_has_its_own_acknowledgement);
+	CU_ADD_TEST(s, segments_while_no_attempt_is_under_way);
 	CU_ADD_TEST(s, segment_is_read_from_the_wire);
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();

@@ -9,6 +9,7 @@
 static const struct image_timeouts defaults = {.idle_udp_ms = 30000};
 static const struct image_timeouts bounded = {.idle_udp_ms = 30000, .max_duration_ms = 40000};
 static const struct image_timeouts unbounded;
+static const struct image_timeouts expecting = {.idle_udp_ms = 30000, .expect_reply_ms = 200};
 
 static struct conn flow(const struct image_timeouts *t)
 {
@@ -65,6 +66,42 @@ static void max_duration_bounds_the_deadline(void)
 	CU_ASSERT_EQUAL(c.deadline_ns, UINT64_MAX);
 }
 
+static void no_reply_in_time_is_the_verdict_once(void)
+{
+	struct conn c = flow(&expecting);
+
+	CU_ASSERT_EQUAL(c.deadline_ns, 1200 * MS);
+	(void)udp_track(&c, FORWARD, 1150 * MS, &expecting); /* postpones nothing */
+	CU_ASSERT_EQUAL(c.deadline_ns, 1200 * MS);
+	CU_ASSERT_EQUAL(udp_track_expired(&c, 1199 * MS, &expecting), UDP_TIMER_NOTHING);
+	CU_ASSERT_EQUAL(udp_track_expired(&c, 1200 * MS, &expecting), UDP_TIMER_NO_REPLY);
+	CU_ASSERT_EQUAL(c.flags, CONN_VERDICT);
+	CU_ASSERT_EQUAL(c.deadline_ns, 31200 * MS);
+	(void)udp_track(&c, FORWARD, 2000 * MS, &expecting);
+	CU_ASSERT_EQUAL(c.deadline_ns, 32000 * MS);
+	CU_ASSERT_EQUAL(udp_track(&c, REVERSE, 3000 * MS, &expecting), 0);
+	CU_ASSERT_EQUAL(udp_track_expired(&c, 33000 * MS, &expecting), UDP_TIMER_OVER);
+}
+
+static void reply_in_time_leaves_the_idle_time(void)
+{
+	struct conn c = flow(&expecting);
+
+	CU_ASSERT_EQUAL(udp_track(&c, REVERSE, 1199 * MS, &expecting), 1);
+	CU_ASSERT_EQUAL(c.deadline_ns, 31199 * MS);
+	CU_ASSERT_EQUAL(udp_track_expired(&c, 31199 * MS, &expecting), UDP_TIMER_OVER);
+}
+
+static void expectation_that_a_reload_takes_away_ends_no_flow(void)
+{
+	struct conn c = flow(&expecting);
+
+	CU_ASSERT_EQUAL(udp_track_expired(&c, 1200 * MS, &defaults), UDP_TIMER_NOTHING);
+	CU_ASSERT_EQUAL(c.deadline_ns, 31000 * MS);
+	CU_ASSERT_EQUAL(c.flags, 0);
+	CU_ASSERT_EQUAL(udp_track_expired(&c, 31000 * MS, &defaults), UDP_TIMER_OVER);
+}
+
 int main(void)
 {
 	CU_initialize_registry();
@@ -74,6 +111,9 @@ int main(void)
 	CU_ADD_TEST(s, reply_after_another_verdict_gives_none);
 	CU_ADD_TEST(s, datagrams_of_both_sides_postpone_the_deadline);
 	CU_ADD_TEST(s, max_duration_bounds_the_deadline);
+	CU_ADD_TEST(s, no_reply_in_time_is_the_verdict_once);
+	CU_ADD_TEST(s, reply_in_time_leaves_the_idle_time);
+	CU_ADD_TEST(s, expectation_that_a_reload_takes_away_ends_no_flow);
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();
 	unsigned int failed = CU_get_number_of_failures();
