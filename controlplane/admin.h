@@ -19,6 +19,7 @@ enum {
 	ADMIN_BACKLOG = 128,
 	ADMIN_REQUEST_BYTES = 16 * 1024, /* request line and headers */
 	ADMIN_BODY_BYTES = 4096,         /* no call takes one: what is read and ignored */
+	ADMIN_PATH_BYTES = 256,          /* of an operation */
 	ADMIN_IDLE_S = 5,
 	ADMIN_LIFE_MS = 20000, /* a reload that is rolled back takes up to 14 s */
 };
@@ -31,6 +32,8 @@ struct admin_calls {
 	json_t *(*stats)(void *ctx);                         /* new object, NULL: no memory */
 	int (*ready)(void *ctx, char *why, size_t why_size); /* 1, or 0 with a sentence */
 	void (*reload)(void *ctx, reload_done *done, void *done_ctx);
+	/* POST of any other path: 1 with a new object and the HTTP status, 0: no such path. */
+	int (*operate)(void *ctx, const char *path, unsigned int *status, json_t **body);
 };
 
 /**

@@ -17,7 +17,11 @@ struct route {
 	route_answer *answer;
 };
 
+static void answer_operate(struct admin_server *server, struct request *request);
+static const struct route operate_route = {"/", "POST", answer_operate};
+
 struct request {
+	char path[ADMIN_PATH_BYTES]; /* of an operation */
 	struct admin_server *server;
 	struct MHD_Connection *connection;
 	const struct route *route;
@@ -129,6 +133,16 @@ static void answer_reload(struct admin_server *server, struct request *request)
 	MHD_suspend_connection(request->connection);
 }
 
+static void answer_operate(struct admin_server *server, struct request *request)
+{
+	unsigned int status = MHD_HTTP_NOT_FOUND;
+	json_t *body = NULL;
+
+	if (!server->calls.operate(server->calls.ctx, request->path, &status, &body))
+		body = json_pack("{s:s}", "error", "no such path");
+	set_answer(request, status, body);
+}
+
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned int status, char *body,
 			       const char *allow)
 {
@@ -178,6 +192,11 @@ static int body_announced_too_big(struct MHD_Connection *connection)
 	return length && strtoull(length, NULL, 10) > ADMIN_BODY_BYTES;
 }
 
+static int is_operation(const char *url)
+{
+	return strncmp(url, "/breakers/", 10) == 0 || strncmp(url, "/endpoints/", 11) == 0;
+}
+
 /* The headers are there: find who answers, or refuse. */
 static enum MHD_Result begin(struct admin_server *server, struct MHD_Connection *connection,
 			     const char *url, const char *method, void **out)
@@ -188,6 +207,8 @@ static enum MHD_Result begin(struct admin_server *server, struct MHD_Connection 
 	for (size_t i = 0; i < ROUTES && !route; i++)
 		if (strcmp(routes[i].path, url) == 0)
 			route = &routes[i];
+	if (is_operation(url) && strlen(url) < ADMIN_PATH_BYTES)
+		route = &operate_route;
 	if (!route)
 		return respond_error(connection, MHD_HTTP_NOT_FOUND, "no such path", NULL);
 	if (!method_fits(route, method))
@@ -202,6 +223,8 @@ static enum MHD_Result begin(struct admin_server *server, struct MHD_Connection 
 	request->server = server;
 	request->connection = connection;
 	request->route = route;
+	if (route == &operate_route)
+		memcpy(request->path, url, strlen(url) + 1);
 	*out = request;
 	return MHD_YES;
 }

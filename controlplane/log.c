@@ -67,7 +67,7 @@ void log_info(const char *subject, const char *format, ...)
 	va_end(args);
 }
 
-void log_error_lines(const char *subject, const char *text)
+static void write_lines(const char *level, const char *subject, const char *text)
 {
 	char line[LINE_BYTES];
 
@@ -77,9 +77,19 @@ void log_error_lines(const char *subject, const char *text)
 		if (bytes > 0) {
 			snprintf(line, sizeof(line), "%.*s",
 				 (int)(bytes < LINE_BYTES ? bytes : LINE_BYTES - 1), text);
-			write_line("error", subject, line);
+			write_line(level, subject, line);
 		}
 		text += bytes;
 		text += *text == '\n';
 	}
+}
+
+void log_error_lines(const char *subject, const char *text)
+{
+	write_lines("error", subject, text);
+}
+
+void log_warn_lines(const char *subject, const char *text)
+{
+	write_lines("warn", subject, text);
 }

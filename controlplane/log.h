@@ -13,5 +13,6 @@ void log_info(const char *subject, const char *format, ...) __attribute__((forma
 
 /* Each line of @text (a file's diagnostics) as a line of the log. */
 void log_error_lines(const char *subject, const char *text);
+void log_warn_lines(const char *subject, const char *text);
 
 #endif

@@ -23,6 +23,13 @@ static const struct command commands[] = {
 	 "Reports all errors of the file in one go.\n",
 	 "  0  the policy is good\n  1  it has errors (file:line:column on stderr)\n" STATUS_USAGE,
 	 command_check},
+	{"simulate", COMMAND_SIMULATE, "POLICY SCENARIO",
+	 "try a policy on described traffic, in virtual time",
+	 "Takes the dataplane's own decisions about the scenario's calls and prints what comes of\n"
+	 "them: outcomes, latencies, attempts a call, breakers. The same files and seed always\n"
+	 "give the same output. docs/simulate.md describes scenarios; deploy/scenarios has some.\n",
+	 "  0  done\n  1  a file has errors (file:line:column on stderr)\n" STATUS_USAGE,
+	 command_simulate},
 	{"stats", COMMAND_STATS, NULL, "show an instance's counters",
 	 "By worker, interface, listener, cluster, endpoint and reason.\n",
 	 STATUS_OK STATUS_FAILED STATUS_USAGE STATUS_NONE, command_stats},
@@ -32,6 +39,17 @@ static const struct command commands[] = {
 	 "  0  in force on every worker, or nothing had changed\n"
 	 "  1  refused, or not applied in time; the reason is on stderr\n" STATUS_USAGE STATUS_NONE,
 	 command_reload},
+	{"breaker", COMMAND_OPERATE, "OPERATION CLUSTER [ENDPOINT]",
+	 "force a breaker: open, close or reset",
+	 "Of a cluster, or of one of its endpoints (ip:port). `open` refuses every connection,\n"
+	 "`close` admits every one, `reset` ends that and forgets the failures counted so far.\n"
+	 "Forced states outlive reloads and restarts.\n",
+	 STATUS_OK STATUS_FAILED STATUS_USAGE STATUS_NONE, command_breaker},
+	{"drain", COMMAND_OPERATE, "CLUSTER ENDPOINT", "send an endpoint no new connections",
+	 "Those it has go on. Outlives reloads and restarts.\n",
+	 STATUS_OK STATUS_FAILED STATUS_USAGE STATUS_NONE, command_drain},
+	{"undrain", COMMAND_OPERATE, "CLUSTER ENDPOINT", "use a drained endpoint again", "",
+	 STATUS_OK STATUS_FAILED STATUS_USAGE STATUS_NONE, command_undrain},
 	{"schema", COMMAND_SCHEMA, NULL, "print what a policy file may say", "",
 	 STATUS_OK STATUS_USAGE, command_schema},
 	{"version", COMMAND_VERSION, NULL, "print the version", "", STATUS_OK STATUS_USAGE,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "controlplane/policy_edition.h"
 #include "controlplane/reload_report.h"
 #include "shm/image.h"
 #include "shm/region.h"
@@ -25,12 +26,16 @@ struct reloader_config {
 	int (*dataplane_is_dead)(void *ctx);
 	/* The first policy was refused, or not published, and there is none to return to. */
 	void (*first_refused)(void *ctx);
+	/* What names are resolved to now; NULL: nothing is. */
+	const struct endpoint_sets *(*sets)(void *ctx);
+	/* reloader_policy() is another one from now on. May be NULL. */
+	void (*published)(void *ctx);
 };
 
 /* Both checked; taken over. */
 struct reloader_images {
-	struct image_header *wanted; /* compiled from policy_path */
-	struct image_header *active; /* what the region's active slot holds, or NULL */
+	struct policy_edition *wanted; /* compiled from policy_path */
+	struct image_header *active;   /* what the region's active slot holds, or NULL */
 };
 
 /**
@@ -50,11 +55,22 @@ void reloader_request(struct reloader *r, reload_done *done, void *ctx);
 /* As reloader_request(), after the change that is under way, if there is one. SIGHUP. */
 void reloader_request_later(struct reloader *r);
 
+/*
+ * The endpoints of DNS or of files are others: put the text in force with them in force, after the
+ * change that is under way, if there is one.
+ */
+void reloader_refresh(struct reloader *r);
+
 /* The dataplane died: twice while it adopts a change means that the change is to blame. */
 void reloader_dataplane_died(struct reloader *r);
 
 /* The policy of the active generation. Valid until the loop runs again. */
 const struct image_header *reloader_policy(const struct reloader *r);
+
+/* How the tables of its cluster number @cluster changed last; NULL: not measured. As valid. */
+const struct table_report *reloader_table_report(const struct reloader *r, uint32_t cluster);
+/* How long compiling it took; 0: it was found in the region. */
+uint64_t reloader_build_us(const struct reloader *r);
 
 /* Answer whoever waits; no change happens any more. */
 void reloader_stop(struct reloader *r);

@@ -23,6 +23,7 @@ static const struct step {
 	{"loop", run_start_loop, run_end_loop},
 	{"supervisor", run_make_supervisor, NULL},
 	{"publish", run_publish_policy, NULL},
+	{"checks", run_start_following, run_stop_following},
 	{"admin", run_start_admin, run_stop_admin},
 	/* Stops before admin: requests that wait for a change get their answer. */
 	{"reloader", NULL, run_stop_reloader},

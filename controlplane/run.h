@@ -8,6 +8,7 @@ struct run_options {
 	const char *dataplane; /* NULL: beside this program */
 	const char *run_dir;
 	const char *shm_dir;
+	const char *dns_servers; /* "ip[:port],..."; NULL: as /etc/resolv.conf says */
 };
 
 /* Runs until it is told to stop. Return the exit status: 0 clean stop, 1 failure. */

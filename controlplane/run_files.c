@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/config.h"
 #include "controlplane/active.h"
 #include "controlplane/lock.h"
+#include "controlplane/log.h"
+#include "controlplane/resolve_set.h"
 #include "shm/publish.h"
 
 int run_fail(struct run *run, const char *what, int error)
@@ -20,27 +21,52 @@ int run_fail(struct run *run, const char *what, int error)
 	return error;
 }
 
-int run_compile_policy(struct run *run)
+static int compile(struct run *run, const struct policy_edition *text_of,
+		   const struct endpoint_sets *sets)
 {
-	struct diagnostics *d = diagnostics_create(run->options->policy_path);
+	char *errors;
+	struct policy_edition *edition =
+		policy_edition_compile(run->options->policy_path, text_of, sets, &errors);
+	const char *said = edition ? edition->warnings : errors;
 
-	if (!d)
-		return -ENOMEM;
-	run->image = config_compile_file(run->options->policy_path, d);
-	diagnostics_print(d, stderr);
-	diagnostics_free(d);
-	if (!run->image) {
+	/* The second time its warnings are known. */
+	if (said && (!edition || !text_of))
+		fputs(said, stderr);
+	free(errors);
+	if (!edition) {
 		snprintf(run->why, sizeof(run->why), "the policy has errors");
 		return -EINVAL;
 	}
-	snprintf(run->instance, sizeof(run->instance), "%s",
-		 image_string(run->image, run->image->sidecar.name));
+	policy_edition_free(run->wanted);
+	run->wanted = edition;
 	return 0;
+}
+
+int run_compile_policy(struct run *run)
+{
+	int rc = compile(run, NULL, NULL);
+
+	if (rc == 0)
+		snprintf(run->instance, sizeof(run->instance), "%s",
+			 image_string(run->wanted->image, run->wanted->image->sidecar.name));
+	return rc;
+}
+
+/* Names that were resolved by the run before keep their endpoints until they are again. */
+static int compile_with_resolved(struct run *run)
+{
+	struct endpoint_sets sets;
+	int rc = resolve_sets_of_image(&sets, run->active);
+
+	if (rc == 0 && sets.count > 0)
+		rc = compile(run, run->wanted, &sets);
+	resolve_sets_free(&sets);
+	return rc;
 }
 
 void run_free_policy(struct run *run)
 {
-	free(run->image);
+	policy_edition_free(run->wanted);
 	free(run->active);
 }
 
@@ -48,10 +74,10 @@ void run_free_policy(struct run *run)
 int run_check_devices(struct run *run)
 {
 	const struct image_interface *rows =
-		IMAGE_ARRAY(run->image, struct image_interface, interfaces);
+		IMAGE_ARRAY(run->wanted->image, struct image_interface, interfaces);
 
-	for (uint32_t i = 0; i < run->image->interfaces.count; i++) {
-		const char *device = image_string(run->image, rows[i].device);
+	for (uint32_t i = 0; i < run->wanted->image->interfaces.count; i++) {
+		const char *device = image_string(run->wanted->image, rows[i].device);
 
 		if (rows[i].kind != DEVICE_AF_XDP || if_nametoindex(device) != 0)
 			continue;
@@ -97,8 +123,11 @@ void run_release_lock(struct run *run)
 
 int run_take_region(struct run *run)
 {
-	int rc = active_region(&run->region, &run->paths, run->image, &run->active, run->why,
-			       sizeof(run->why));
+	int rc = active_region(&run->region, &run->paths, run->wanted->image, &run->active,
+			       run->why, sizeof(run->why));
+
+	if (rc == 0 && run->active && compile_with_resolved(run) != 0)
+		log_warn("policy", "event=resolved_lost error=\"%s\"", run->why);
 
 	if (rc == 0)
 		publisher_begin(&run->region);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controlplane/run_state.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "controlplane/liveness.h"
 #include "controlplane/log.h"
+#include "controlplane/operate.h"
 #include "controlplane/stats_json.h"
 
 static void on_dataplane_stopped(void *ctx)
@@ -65,6 +67,11 @@ static void on_first_refused(void *ctx)
 	stop(ctx, 1);
 }
 
+static const struct table_report *table_report_of(void *ctx, uint32_t cluster)
+{
+	return reloader_table_report(ctx, cluster);
+}
+
 static json_t *on_stats(void *ctx)
 {
 	struct run *run = ctx;
@@ -83,6 +90,9 @@ static json_t *on_stats(void *ctx)
 	};
 	if (stats_collect(&stats, &run->region, reloader_policy(run->reloader), monotonic_ns()))
 		return NULL;
+	stats.table_report = table_report_of;
+	stats.table_ctx = run->reloader;
+	stats.build_us = reloader_build_us(run->reloader);
 	json = stats_json(&stats, &process);
 	stats_free(&stats);
 	return json;
@@ -103,6 +113,37 @@ static void on_reload(void *ctx, reload_done *done, void *done_ctx)
 	struct run *run = ctx;
 
 	reloader_request(run->reloader, done, done_ctx);
+}
+
+/* 1: answered; 0: no such path. */
+static int on_operate(void *ctx, const char *path, unsigned int *status, json_t **body)
+{
+	const struct run *run = ctx;
+	struct operate_target target;
+	enum operation operation;
+	char names[ADMIN_PATH_BYTES], why[160];
+	int rc;
+
+	snprintf(names, sizeof(names), "%s", path);
+	if (operate_parse(names, &target, &operation) != 0)
+		return 0;
+	rc = operate(&run->region, reloader_policy(run->reloader), &target, operation, why,
+		     sizeof(why));
+	if (rc == 0)
+		log_info("control", "event=operation path=%s", path);
+	*status = rc == 0 ? 200 : rc == -ENOENT ? 404 : 400;
+	*body = rc == 0 ? json_pack("{s:s}", "result", "ok") : json_pack("{s:s}", "error", why);
+	return 1;
+}
+
+static const struct endpoint_sets *on_sets(void *ctx)
+{
+	return run_resolved_sets(ctx);
+}
+
+static void on_published(void *ctx)
+{
+	run_follow_policy(ctx);
 }
 
 int run_start_loop(struct run *run)
@@ -133,6 +174,7 @@ void run_end_loop(struct run *run)
 	uv_run(&run->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&run->loop);
 	admin_free(run->admin);
+	run_end_following(run);
 	reloader_free(run->reloader);
 	supervisor_free(run->supervisor);
 }
@@ -164,10 +206,12 @@ int run_publish_policy(struct run *run)
 		.ctx = run,
 		.dataplane_is_dead = on_dataplane_is_dead,
 		.first_refused = on_first_refused,
+		.sets = on_sets,
+		.published = on_published,
 	};
-	struct reloader_images images = {run->image, run->active};
+	struct reloader_images images = {run->wanted, run->active};
 
-	run->image = NULL;
+	run->wanted = NULL;
 	run->active = NULL;
 	return reloader_create(&run->reloader, &config, &images, run->why, sizeof(run->why));
 }
@@ -179,7 +223,7 @@ void run_stop_reloader(struct run *run)
 
 int run_start_admin(struct run *run)
 {
-	struct admin_calls calls = {run, on_stats, is_ready, on_reload};
+	struct admin_calls calls = {run, on_stats, is_ready, on_reload, on_operate};
 
 	return admin_create(&run->admin, &run->loop, run->paths.socket, &calls, run->why,
 			    sizeof(run->why));

@@ -6,10 +6,14 @@
 #include <uv.h>
 
 #include "controlplane/admin.h"
+#include "controlplane/event_log.h"
+#include "controlplane/health.h"
 #include "controlplane/paths.h"
 #include "controlplane/reload.h"
+#include "controlplane/resolve.h"
 #include "controlplane/run.h"
 #include "controlplane/supervise.h"
+#include "controlplane/watch.h"
 #include "shm/image.h"
 #include "shm/region.h"
 
@@ -17,8 +21,8 @@ enum { RUN_SIGNALS = 3, RUN_WHY_BYTES = 512 };
 
 struct run {
 	const struct run_options *options;
-	struct image_header *image;  /* compiled, until the reloader has it */
-	struct image_header *active; /* found in the region, until the reloader has it */
+	struct policy_edition *wanted; /* compiled, until the reloader has it */
+	struct image_header *active;   /* found in the region, until the reloader has it */
 	char instance[NAME_BYTES];
 	char dataplane[PATH_BYTES];
 	struct paths paths;
@@ -29,6 +33,12 @@ struct run {
 	struct admin *admin;
 	struct reloader *reloader;
 	struct supervisor *supervisor;
+	struct health *health;
+	struct resolver *resolver;
+	struct watch *watch;
+	uv_timer_t refresh; /* resolved sets have changed */
+	uv_timer_t events;
+	struct event_log event_log;
 	int exit_status;
 	char why[RUN_WHY_BYTES]; /* why a step failed */
 };
@@ -52,6 +62,14 @@ int run_publish_policy(struct run *run);
 int run_start_admin(struct run *run);
 void run_stop_admin(struct run *run);
 void run_stop_reloader(struct run *run);
+/* run_follow.c: what follows the policy in force. */
+int run_start_following(struct run *run);
+void run_stop_following(struct run *run);
+/* The policy in force is another one. Nothing before run_start_following(). */
+void run_follow_policy(struct run *run);
+/* For the reloader; NULL before run_start_following(). */
+const struct endpoint_sets *run_resolved_sets(struct run *run);
+void run_end_following(struct run *run); /* when the loop has closed all handles */
 int run_start_dataplane(struct run *run);
 
 /* Set run->why to "@what: <error>"; return @error. */

@@ -75,6 +75,25 @@ static int collect_draining(struct stats *stats, const struct region *region,
 	return 0;
 }
 
+static void take_listener(struct stats_listener *out, const struct region *region, uint32_t slot)
+{
+	stats_sum_listener(&out->sum, region, slot);
+	stats_copy_state(&out->state, &region->listener_state[slot], sizeof(out->state));
+}
+
+static void take_cluster(struct stats_cluster *out, const struct region *region, uint32_t slot)
+{
+	stats_sum_cluster(&out->sum, region, slot);
+	stats_sum_policy(&out->policy, region, slot);
+	stats_copy_state(&out->state, &region->cluster_state[slot], sizeof(out->state));
+}
+
+static void take_endpoint(struct stats_endpoint *out, const struct region *region, uint32_t slot)
+{
+	stats_sum_endpoint(&out->sum, region, slot);
+	stats_copy_state(&out->state, &region->endpoint_state[slot], sizeof(out->state));
+}
+
 static int collect_listeners(struct stats *stats, const struct region *region)
 {
 	const struct image_header *policy = stats->policy;
@@ -88,7 +107,7 @@ static int collect_listeners(struct stats *stats, const struct region *region)
 
 		stats->listeners[i].policy = &rows[i];
 		if (slot != REGISTRY_NONE)
-			stats_sum_listener(&stats->listeners[i].sum, region, slot);
+			take_listener(&stats->listeners[i], region, slot);
 	}
 	if (rc == 0)
 		rc = collect_draining(stats, region, &join);
@@ -108,7 +127,7 @@ static int collect_clusters(struct stats *stats, const struct region *region)
 		uint32_t slot = join_slot(&join, rows[i].key);
 
 		if (slot != REGISTRY_NONE)
-			stats_sum_cluster(&stats->clusters[i].sum, region, slot);
+			take_cluster(&stats->clusters[i], region, slot);
 	}
 	if (rc == 0)
 		rc = collect_draining(stats, region, &join);
@@ -128,7 +147,7 @@ static int collect_endpoints(struct stats *stats, const struct region *region)
 		uint32_t slot = join_slot(&join, rows[i].key);
 
 		if (slot != REGISTRY_NONE)
-			stats_sum_endpoint(&stats->endpoints[i].sum, region, slot);
+			take_endpoint(&stats->endpoints[i], region, slot);
 	}
 	if (rc == 0)
 		rc = collect_draining(stats, region, &join);

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "config/table_report.h"
 #include "shm/image.h"
 #include "shm/region.h"
 
@@ -45,11 +46,18 @@ struct stats_interface {
 struct stats_listener {
 	const struct image_listener *policy;
 	struct listener_counters sum;
+	struct listener_state state;
 };
 
-/* A cluster or an endpoint. */
-struct stats_target {
+struct stats_cluster {
 	struct call_counters sum;
+	struct policy_counters policy; /* sum */
+	struct cluster_state state;
+};
+
+struct stats_endpoint {
+	struct call_counters sum;
+	struct endpoint_state state;
 };
 
 enum stats_kind { STATS_LISTENER, STATS_CLUSTER, STATS_ENDPOINT };
@@ -83,8 +91,12 @@ struct stats {
 	uint64_t connections_resting;
 	struct stats_interface interface[MAX_INTERFACES];
 	struct stats_listener *listeners; /* as in the policy */
-	struct stats_target *clusters;
-	struct stats_target *endpoints;
+	struct stats_cluster *clusters;
+	/* Of the last change of a cluster's table; by position. The caller's, may be NULL. */
+	const struct table_report *(*table_report)(void *ctx, uint32_t cluster);
+	void *table_ctx;
+	uint64_t build_us; /* compiling the policy took; 0: not known */
+	struct stats_endpoint *endpoints;
 	struct stats_draining *draining;
 	uint32_t draining_count;
 };

@@ -192,6 +192,8 @@ json_t *stats_json(const struct stats *stats, const struct stats_process *proces
 	stats_json_set_bool(root, "ready", process->ready);
 	stats_json_set(root, "generation", stats->active_generation);
 	stats_json_set_string(root, "policy_hash", hash);
+	if (stats->build_us)
+		stats_json_set(root, "policy_build_us", stats->build_us);
 	stats_json_set(root, "region_bytes", stats->region_bytes);
 	json_object_set_new(root, "dataplane", dataplane_json(stats, process));
 	json_object_set_new(root, "connections", connections_json(stats));

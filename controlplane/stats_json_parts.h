@@ -16,6 +16,15 @@ void stats_json_set_calls(json_t *object, const struct call_counters *c);
 /* REASON_SLOTS counters -> {"name": count} of those that happened. */
 json_t *stats_json_reasons(const uint64_t *by_reason);
 
+/* stats_json_state.c: what the policies remember, as objects. */
+json_t *stats_json_breaker(uint64_t word, uint64_t admin, enum image_mode mode, uint64_t now_ns);
+json_t *stats_json_bulkhead(const struct bulkhead_state *state,
+			    const struct image_bulkhead *policy);
+json_t *stats_json_retry(const struct stats_cluster *c, const struct image_retry *policy,
+			 uint64_t now_ns);
+json_t *stats_json_policy_counters(const struct policy_counters *c);
+json_t *stats_json_health(uint64_t admin, const struct image_health_check *policy, uint64_t now_ns);
+
 json_t *stats_json_listeners(const struct stats *stats);
 json_t *stats_json_clusters(const struct stats *stats);
 json_t *stats_json_endpoints(const struct stats *stats);

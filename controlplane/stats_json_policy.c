@@ -92,9 +92,54 @@ json_t *stats_json_listeners(const struct stats *stats)
 		stats_json_set_calls(row, &l->sum.calls);
 		json_object_set_new(row, "rejected_by_reason", stats_json_reasons(l->sum.rejected));
 		json_object_set_new(row, "failed_by_reason", stats_json_reasons(l->sum.failed));
+		json_object_set_new(row, "bulkhead",
+				    stats_json_bulkhead(&l->state.bulkhead, &l->policy->bulkhead));
 		json_array_append_new(array, row);
 	}
 	return array;
+}
+
+static const char *algorithm_name(uint8_t algorithm)
+{
+	static const char *const names[LB_ALGORITHMS] = {
+		[LB_ROUND_ROBIN] = "round_robin", [LB_MAGLEV] = "maglev",
+		[LB_RANDOM] = "random",           [LB_LEAST_REQUESTS] = "least_requests",
+		[LB_PEAK_EWMA] = "peak_ewma",     [LB_RING_HASH] = "ring_hash",
+		[LB_RENDEZVOUS] = "rendezvous",
+	};
+
+	return algorithm < LB_ALGORITHMS ? names[algorithm] : "unknown";
+}
+
+static void set_policies(json_t *row, const struct stats_cluster *c,
+			 const struct image_cluster *policy, uint64_t now_ns)
+{
+	json_object_set_new(row, "breaker",
+			    stats_json_breaker(c->state.breaker, c->state.admin,
+					       (enum image_mode)policy->breaker.mode, now_ns));
+	json_object_set_new(row, "bulkhead",
+			    stats_json_bulkhead(&c->state.bulkhead, &policy->bulkhead));
+	json_object_set_new(row, "retry", stats_json_retry(c, &policy->retry, now_ns));
+	json_object_set_new(row, "policy", stats_json_policy_counters(&c->policy));
+	json_object_set_new(row, "rejected_by_reason", stats_json_reasons(c->policy.rejected));
+	json_object_set_new(row, "failed_by_reason", stats_json_reasons(c->policy.failed));
+	stats_json_set(row, "attempts_in_flight", c->state.attempts_in_flight);
+	stats_json_set(row, "ejected", c->state.ejected);
+}
+
+/* What the last change did to its balance; nothing is known of a policy that was taken over. */
+static void set_table(json_t *row, const struct stats *stats, uint32_t cluster)
+{
+	const struct table_report *report =
+		stats->table_report ? stats->table_report(stats->table_ctx, cluster) : NULL;
+
+	if (!report)
+		return;
+	json_object_set_new(
+		row, "table",
+		json_pack("{s:I,s:f,s:f}", "entries", (json_int_t)report->entries,
+			  "moved_keys_percent", (double)report->moved_keys_percent / 100,
+			  "max_share_over_mean", (double)report->max_share_over_mean / 100));
 }
 
 json_t *stats_json_clusters(const struct stats *stats)
@@ -107,13 +152,27 @@ json_t *stats_json_clusters(const struct stats *stats)
 		json_t *row = json_object();
 
 		stats_json_set_string(row, "name", cluster_name(stats, i));
-		stats_json_set_string(row, "algorithm",
-				      policy[i].algorithm == LB_MAGLEV ? "maglev" : "round_robin");
+		stats_json_set_string(row, "algorithm", algorithm_name(policy[i].algorithm));
 		stats_json_set(row, "endpoints", policy[i].endpoint_count);
 		stats_json_set_calls(row, &stats->clusters[i].sum);
+		set_policies(row, &stats->clusters[i], &policy[i], stats->now_ns);
+		set_table(row, stats, i);
 		json_array_append_new(array, row);
 	}
 	return array;
+}
+
+static void set_endpoint_state(json_t *row, const struct endpoint_state *s,
+			       const struct image_cluster *cluster, uint64_t now_ns)
+{
+	json_object_set_new(row, "health", stats_json_health(s->admin, &cluster->health, now_ns));
+	json_object_set_new(row, "breaker",
+			    stats_json_breaker(s->breaker, s->admin,
+					       (enum image_mode)cluster->outlier.breaker.mode,
+					       now_ns));
+	stats_json_set_bool(row, "drained", admin_unpack(s->admin).drained);
+	stats_json_set(row, "attempts_in_flight", s->in_flight);
+	stats_json_set(row, "ewma_us", s->ewma >> 32);
 }
 
 json_t *stats_json_endpoints(const struct stats *stats)
@@ -134,7 +193,10 @@ json_t *stats_json_endpoints(const struct stats *stats)
 			stats_json_set_string(row, "address",
 					      image_string(stats->policy, policy[e].name));
 			stats_json_set(row, "weight", policy[e].weight);
+			stats_json_set(row, "priority", policy[e].priority);
 			stats_json_set_calls(row, &stats->endpoints[e].sum);
+			set_endpoint_state(row, &stats->endpoints[e].state, &clusters[i],
+					   stats->now_ns);
 			json_array_append_new(array, row);
 		}
 	}

@@ -118,3 +118,27 @@ void stats_sum_endpoint(struct call_counters *out, const struct region *region, 
 	for (uint32_t i = 0; i < region->shape.workers; i++)
 		add_calls(out, region_endpoint_counters(region, i, slot));
 }
+
+void stats_sum_policy(struct policy_counters *out, const struct region *region, uint32_t slot)
+{
+	*out = (struct policy_counters){0};
+	for (uint32_t i = 0; i < region->shape.workers; i++) {
+		const struct policy_counters *c = region_policy_counters(region, i, slot);
+
+		for (uint32_t reason = 0; reason < REASON_SLOTS; reason++) {
+			out->rejected[reason] += counter_read(&c->rejected[reason]);
+			out->failed[reason] += counter_read(&c->failed[reason]);
+		}
+		for (uint32_t k = 0; k < POLICY_COUNTER_SLOTS; k++)
+			out->all[k] += counter_read(&c->all[k]);
+	}
+}
+
+void stats_copy_state(void *out, const void *state, size_t bytes)
+{
+	const uint64_t *from = state;
+	uint64_t *to = out;
+
+	for (size_t i = 0; i < bytes / sizeof(*to); i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}

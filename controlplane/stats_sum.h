@@ -14,5 +14,12 @@ void stats_sum_interface(struct interface_counters *out, const struct region *re
 void stats_sum_listener(struct listener_counters *out, const struct region *region, uint32_t slot);
 void stats_sum_cluster(struct call_counters *out, const struct region *region, uint32_t slot);
 void stats_sum_endpoint(struct call_counters *out, const struct region *region, uint32_t slot);
+void stats_sum_policy(struct policy_counters *out, const struct region *region, uint32_t slot);
+
+/*
+ * Copy @bytes of policy state, word by word: each word is whole, words among each other are not of
+ * one instant.
+ */
+void stats_copy_state(void *out, const void *state, size_t bytes);
 
 #endif

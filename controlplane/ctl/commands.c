@@ -17,6 +17,7 @@ int command_run(const struct options *options)
 		.dataplane = options->dataplane,
 		.run_dir = options->run_dir,
 		.shm_dir = options->shm_dir,
+		.dns_servers = options->dns_servers,
 	};
 
 	if (!options->policy) {

@@ -9,6 +9,10 @@ int command_run(const struct options *options);
 int command_check(const struct options *options);
 int command_stats(const struct options *options);
 int command_reload(const struct options *options);
+int command_simulate(const struct options *options);
+int command_breaker(const struct options *options);
+int command_drain(const struct options *options);
+int command_undrain(const struct options *options);
 int command_schema(const struct options *options);
 int command_version(const struct options *options);
 

@@ -30,15 +30,21 @@ static const struct option_row rows[] = {
 	 "the dataplane program (default: fender-dataplane beside this one)", COMMAND_RUN,
 	 AT(dataplane)},
 	{'i', "instance", OPTION_TEXT, "NAME", "which instance (default: the only one that runs)",
-	 COMMAND_STATS | COMMAND_RELOAD, AT(instance)},
+	 COMMAND_STATS | COMMAND_RELOAD | COMMAND_OPERATE, AT(instance)},
 	{0, "run-dir", OPTION_TEXT, "DIR",
 	 "where sockets, locks and wake FIFOs are (default: " DEFAULT_RUN_DIR ")",
-	 COMMAND_RUN | COMMAND_STATS | COMMAND_RELOAD, AT(run_dir)},
+	 COMMAND_RUN | COMMAND_STATS | COMMAND_RELOAD | COMMAND_OPERATE, AT(run_dir)},
 	{0, "shm-dir", OPTION_TEXT, "DIR",
 	 "tmpfs for the shared region (default: " DEFAULT_SHM_DIR ")", COMMAND_RUN, AT(shm_dir)},
+	{0, "dns-server", OPTION_TEXT, "IP[:PORT],...",
+	 "who is asked for endpoints (default: /etc/resolv.conf)", COMMAND_RUN, AT(dns_servers)},
 	{'w', "watch", OPTION_OPTIONAL_TEXT, "[SECONDS]",
 	 "show again every SECONDS (default: 1), with rates a second", COMMAND_STATS, AT(watch)},
-	{'j', "json", OPTION_FLAG, NULL, "print JSON instead of tables", COMMAND_STATS, AT(json)},
+	{'j', "json", OPTION_FLAG, NULL, "print JSON instead of tables",
+	 COMMAND_STATS | COMMAND_SIMULATE, AT(json)},
+	{0, "policy2", OPTION_TEXT, "FILE", "run the scenario under this policy too, and compare",
+	 COMMAND_SIMULATE, AT(policy2)},
+	{0, "seed", OPTION_TEXT, "NUMBER", "instead of the scenario's", COMMAND_SIMULATE, AT(seed)},
 	{0, "markdown", OPTION_FLAG, NULL, "the policy reference (default)", COMMAND_SCHEMA,
 	 AT(markdown)},
 	{0, "json", OPTION_FLAG, NULL, "a JSON Schema for editors", COMMAND_SCHEMA, AT(json)},
@@ -103,20 +109,45 @@ static int usage_error(FILE *err, const struct command *command, const char *wha
 	return EXIT_USAGE;
 }
 
+/* The operands of a command stand in one string; those in brackets may be left out. */
+static int operand_count(const char *operands, int *required)
+{
+	int count = 0;
+
+	*required = 0;
+	while (operands && *operands) {
+		count++;
+		*required += *operands != '[';
+		operands += strcspn(operands, " ");
+		operands += *operands == ' ';
+	}
+	return count;
+}
+
+static const char *operand_name(const char *operands, int number)
+{
+	while (number-- > 0)
+		operands += strcspn(operands, " ") + 1;
+	return operands;
+}
+
 static int take_operands(struct options *options, const struct command *command, int count,
 			 char **operands, FILE *err)
 {
+	int required, wanted = operand_count(command->operand, &required);
+
 	/* "--watch 2": getopt leaves an optional argument that stands apart. */
 	if (count == 1 && !command->operand && options->watch && !options->watch[0]) {
 		options->watch = operands[0];
 		return 0;
 	}
-	if (count > (command->operand ? 1 : 0))
-		return usage_error(err, command, "unexpected argument ",
-				   operands[command->operand ? 1 : 0]);
+	if (count > wanted)
+		return usage_error(err, command, "unexpected argument ", operands[wanted]);
 	options->operand = count ? operands[0] : NULL;
-	if (command->operand && command->operand[0] != '[' && !count && !options->help)
-		return usage_error(err, command, "missing ", command->operand);
+	options->operand2 = count > 1 ? operands[1] : NULL;
+	options->operand3 = count > 2 ? operands[2] : NULL;
+	if (count < required && !options->help)
+		return usage_error(err, command, "missing ", operand_name(command->operand, count));
 	return 0;
 }
 

@@ -17,9 +17,14 @@ struct options {
 	const char *dataplane; /* NULL: beside this program */
 	const char *run_dir;
 	const char *shm_dir;
-	const char *instance; /* NULL: the only one */
-	const char *operand;  /* FILE of check, COMMAND of help; NULL when absent */
-	const char *watch;    /* seconds as given, "" without; NULL: show once */
+	const char *instance;    /* NULL: the only one */
+	const char *operand;     /* FILE of check, COMMAND of help; NULL when absent */
+	const char *operand2;    /* SCENARIO of simulate, CLUSTER of breaker */
+	const char *operand3;    /* ENDPOINT of breaker */
+	const char *dns_servers; /* of run; NULL: as /etc/resolv.conf says */
+	const char *policy2;     /* to compare with */
+	const char *seed;        /* digits as given; NULL: the scenario's */
+	const char *watch;       /* seconds as given, "" without; NULL: show once */
 	int json;
 	int markdown;
 	int sample;
@@ -34,12 +39,14 @@ enum command_flag {
 	COMMAND_SCHEMA = 1 << 4,
 	COMMAND_VERSION = 1 << 5,
 	COMMAND_HELP = 1 << 6,
+	COMMAND_SIMULATE = 1 << 7,
+	COMMAND_OPERATE = 1 << 8,
 };
 
 struct command {
 	const char *name;
 	unsigned int flag;     /* enum command_flag: selects its options */
-	const char *operand;   /* "FILE", "[COMMAND]", or NULL when it takes none */
+	const char *operand;   /* "FILE", "[COMMAND]", "CLUSTER [ENDPOINT]"; NULL: takes none */
 	const char *summary;   /* one line of a list */
 	const char *text;      /* more lines, or "" */
 	const char *exit_help; /* what its exit statuses mean, indented lines */

@@ -132,10 +132,31 @@ static void print_listeners(struct view *view)
 	print_table(view, table);
 }
 
-static void cells_of_target(const struct view *view, struct table *table, struct pair row,
-			    const char *weight)
+/* What of an endpoint stands in the way of its use, most telling first. */
+static const char *endpoint_state(char *out, const json_t *row)
 {
-	table_cell(table, weight);
+	const json_t *health = json_object_get(row, "health");
+	const json_t *breaker = json_object_get(row, "breaker");
+	const char *phase = view_text(breaker, "phase");
+	int observed = strcmp(view_text(breaker, "mode"), "observe") == 0;
+
+	if (json_is_true(json_object_get(row, "drained")))
+		return "drained";
+	if (strcmp(view_text(health, "state"), "unhealthy") == 0) {
+		snprintf(out, FORMAT_BYTES, "unhealthy");
+		return out;
+	}
+	if (strcmp(view_text(breaker, "override"), "open") == 0)
+		return "forced open";
+	if (strcmp(phase, "open") == 0)
+		return observed ? "would eject" : "ejected";
+	if (strcmp(phase, "half_open") == 0)
+		return observed ? "would probe" : "probing";
+	return "ok";
+}
+
+static void cells_of_target(const struct view *view, struct table *table, struct pair row)
+{
 	view_cell_count(table, view_counter(view, row, "started"));
 	view_cell_count(table, view_counter(view, row, "succeeded"));
 	view_cell_count(table, view_counter(view, row, "failed"));
@@ -146,7 +167,7 @@ static void cells_of_target(const struct view *view, struct table *table, struct
 
 static void print_clusters(struct view *view)
 {
-	struct table *table = table_create("<CLUSTER, ENDPOINT|WEIGHT|CALLS|OK|FAILED|OPEN|"
+	struct table *table = table_create("<CLUSTER, ENDPOINT|<STATE|CALLS|OK|FAILED|OPEN|"
 					   "SENT|RECEIVED");
 	size_t next = 0;
 
@@ -155,17 +176,80 @@ static void print_clusters(struct view *view)
 		size_t end = next + (size_t)view_number(cluster.now, "endpoints");
 
 		table_cell(table, view_text(cluster.now, "name"));
-		cells_of_target(view, table, cluster, "");
+		table_cell(table, "");
+		cells_of_target(view, table, cluster);
 		for (; next < end; next++) {
 			struct pair row = view_row_at(view, "endpoints", next);
-			char weight[FORMAT_BYTES];
+			char state[FORMAT_BYTES];
 			char name[64];
 
 			snprintf(name, sizeof(name), "  %s", view_text(row.now, "address"));
-			format_count(weight, view_number(row.now, "weight"));
 			table_cell(table, name);
-			cells_of_target(view, table, row, weight);
+			table_cell(table, endpoint_state(state, row.now));
+			cells_of_target(view, table, row);
 		}
+	}
+	print_table(view, table);
+}
+
+/* "closed", "open 3s", "half_open", "forced open", "-"; what is only observed "would open". */
+static const char *breaker_text(char *out, const json_t *row)
+{
+	const json_t *breaker = json_object_get(row, "breaker");
+	const char *phase = view_text(breaker, "phase"), *mode = view_text(breaker, "mode");
+	const char *override = view_text(breaker, "override");
+	char left[FORMAT_BYTES] = "";
+
+	if (strcmp(override, "none") != 0)
+		snprintf(out, FORMAT_BYTES, "forced %s", override);
+	else if (strcmp(mode, "off") == 0)
+		snprintf(out, FORMAT_BYTES, "-");
+	else if (strcmp(mode, "observe") == 0 && strcmp(phase, "closed") != 0)
+		snprintf(out, FORMAT_BYTES, "would %s",
+			 strcmp(phase, "open") == 0 ? "open" : "probe");
+	else if (strcmp(phase, "open") == 0) {
+		format_duration(left, view_number(breaker, "until_ms") / 1000);
+		snprintf(out, FORMAT_BYTES, "open %.16s", left);
+	} else
+		snprintf(out, FORMAT_BYTES, "%s", phase);
+	return out;
+}
+
+/* "12/64", or "12" without a bound. */
+static const char *of_text(char *out, double value, double bound)
+{
+	if (bound > 0)
+		snprintf(out, FORMAT_BYTES, "%.0f/%.0f", value, bound);
+	else
+		snprintf(out, FORMAT_BYTES, "%.0f", value);
+	return out;
+}
+
+static void print_policies(struct view *view)
+{
+	struct table *table = table_create("<CLUSTER|<BREAKER|PERMITS|QUEUE|ATTEMPTS|RETRIES|"
+					   "PER CALL|EJECTED");
+	char text[FORMAT_BYTES];
+
+	for (size_t i = 0; table && i < view_rows(view, "clusters"); i++) {
+		struct pair row = view_row_at(view, "clusters", i);
+		struct pair policy = {json_object_get(row.now, "policy"),
+				      json_object_get(row.before, "policy")};
+		const json_t *bulkhead = json_object_get(row.now, "bulkhead");
+		const json_t *retry = json_object_get(row.now, "retry");
+
+		table_cell(table, view_text(row.now, "name"));
+		table_cell(table, breaker_text(text, row.now));
+		table_cell(table, of_text(text, view_number(bulkhead, "in_flight"),
+					  view_number(bulkhead, "max_concurrent")));
+		table_cell(table, of_text(text, view_number(bulkhead, "queued"),
+					  view_number(bulkhead, "max_queue")));
+		view_cell_count(table, view_counter(view, policy, "attempts"));
+		view_cell_count(table, view_counter(view, policy, "retries"));
+		snprintf(text, sizeof(text), "%.2f",
+			 json_number_value(json_object_get(retry, "amplification")));
+		table_cell(table, text);
+		view_cell_count(table, view_number(row.now, "ejected"));
 	}
 	print_table(view, table);
 }
@@ -260,6 +344,7 @@ void stats_view_print(const json_t *now, const json_t *before, FILE *out)
 	print_workers(&view);
 	print_interfaces(&view);
 	print_listeners(&view);
+	print_policies(&view);
 	print_clusters(&view);
 	print_draining(&view);
 	print_reasons(&view);

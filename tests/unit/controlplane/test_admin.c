@@ -43,6 +43,15 @@ static void on_reload(void *ctx, reload_done *done, void *done_ctx)
 		done(done_ctx, &report);
 }
 
+static int on_operate(void *ctx, const char *path, unsigned int *status, json_t **body)
+{
+	if (strcmp(path, "/breakers/web/open") != 0)
+		return 0;
+	*status = 200;
+	*body = json_pack("{s:s}", "result", "ok");
+	return 1;
+}
+
 /* A client that has sent @request. */
 static int client(const char *request)
 {
@@ -102,6 +111,18 @@ static void paths_and_methods_have_their_status(void)
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		CU_ASSERT_EQUAL(status(rows[i].request), rows[i].status);
+}
+
+static void operations_go_to_who_knows_the_names(void)
+{
+	char path[ADMIN_PATH_BYTES + 64];
+
+	CU_ASSERT_EQUAL(status("POST /breakers/web/open HTTP/1.1\r\nHost: x\r\n\r\n"), 200);
+	CU_ASSERT_EQUAL(status("POST /breakers/web/shut HTTP/1.1\r\nHost: x\r\n\r\n"), 404);
+	CU_ASSERT_EQUAL(status("GET /breakers/web/open HTTP/1.1\r\nHost: x\r\n\r\n"), 405);
+	snprintf(path, sizeof(path), "POST /breakers/%0*d/open HTTP/1.1\r\nHost: x\r\n\r\n",
+		 ADMIN_PATH_BYTES, 0);
+	CU_ASSERT_EQUAL(status(path), 404);
 }
 
 static void garbage_is_refused(void)
@@ -190,6 +211,7 @@ static void the_socket_is_for_owner_and_group(void)
 static CU_TestInfo tests[] = {
 	SUITE_TEST(the_socket_is_for_owner_and_group),
 	SUITE_TEST(paths_and_methods_have_their_status),
+	SUITE_TEST(operations_go_to_who_knows_the_names),
 	SUITE_TEST(garbage_is_refused),
 	SUITE_TEST(a_chunked_body_past_the_bound_ends_the_connection),
 	SUITE_TEST(errors_come_line_by_line),
@@ -206,7 +228,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 
 int main(void)
 {
-	struct admin_calls calls = {NULL, on_stats, on_ready, on_reload};
+	struct admin_calls calls = {NULL, on_stats, on_ready, on_reload, on_operate};
 	char why[160];
 	int rc;
 

@@ -142,9 +142,39 @@ static void with_an_earlier_answer_counters_are_rates(void)
 	json_decref(now);
 }
 
+/* What a policy only observes has happened to nobody. */
+static void an_observed_breaker_is_not_shown_as_open(void)
+{
+	static const struct {
+		const char *mode, *phase, *cluster, *endpoint;
+	} rows[] = {
+		{"enforce", "open", " open 3s ", " ejected "},
+		{"observe", "open", " would open ", " would eject "},
+		{"observe", "half_open", " would probe ", " would probe "},
+		{"observe", "closed", " closed ", " ok "},
+	};
+	json_t *now = answer(1000000000);
+	static const char *const parts[] = {"clusters", "endpoints"};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t k = 0; k < 2; k++) {
+			json_t *row = json_array_get(json_object_get(now, parts[k]), 0);
+
+			json_object_set_new(row, "breaker",
+					    json_pack("{s:s,s:s,s:s,s:i}", "mode", rows[i].mode,
+						      "phase", rows[i].phase, "override", "none",
+						      "until_ms", 3000));
+		}
+		CU_ASSERT_PTR_NOT_NULL(strstr(view(now, NULL), rows[i].cluster));
+		CU_ASSERT_PTR_NOT_NULL(strstr(view(now, NULL), rows[i].endpoint));
+	}
+	json_decref(now);
+}
+
 static CU_TestInfo tests[] = {
 	SUITE_TEST(lines_fit_80_columns),
 	SUITE_TEST(every_reason_that_happened_is_explained),
+	SUITE_TEST(an_observed_breaker_is_not_shown_as_open),
 	SUITE_TEST(with_an_earlier_answer_counters_are_rates),
 	CU_TEST_INFO_NULL,
 };
