@@ -47,8 +47,9 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Fender:
-    def __init__(self, world, policy, name=None):
+    def __init__(self, world, policy, name=None, args=()):
         self.world = world
+        self.args = list(args)  # further ones of `fender run`
         self.policy = policy
         self.instance = policy["sidecar"]["name"]
         self.file = world.path(f"{name or 'policy'}.yaml")
@@ -73,7 +74,9 @@ class Fender:
         out = open(self.log, "ab")
         with out:
             self.process = self.world.gateway.popen(
-                [BINARY, "run", "-c", self.file, *self.options()], stdout=out, stderr=out
+                [BINARY, "run", "-c", self.file, *self.options(), *self.args],
+                stdout=out,
+                stderr=out,
             )
         return self
 

@@ -118,8 +118,27 @@ def closed_faults(stats):
                 yield f"{kind} {c.get('name') or c.get('address')}: still open {c}"
 
 
+def permit_faults(stats):
+    """What the policies lend for the time of a call: all of it is back once no call is left."""
+    for kind in ("listeners", "clusters", "endpoints"):
+        for c in stats.raw[kind]:
+            who = f"{kind} {c.get('name') or c.get('address')}"
+            bulkhead = c.get("bulkhead", {})
+            lent = {
+                "in_flight": bulkhead.get("in_flight", 0),
+                "queued": bulkhead.get("queued", 0),
+                "overshoot_max": bulkhead.get("overshoot_max", 0),
+                "attempts_in_flight": c.get("attempts_in_flight", 0),
+                "retries_in_flight": c.get("retry", {}).get("on_wire", 0),
+                "probe slots": c.get("breaker", {}).get("probes_active", 0),
+            }
+            left = {name: n for name, n in lent.items() if n}
+            if left:
+                yield f"{who}: not given back: {left}"
+
+
 def assert_conserved(snapshot, closed=True, timeout_s=6.0):
-    """Every packet and call is accounted for; with `closed`, nothing is open any more.
+    """Every packet and call is accounted for; with `closed`, nothing is open or lent any more.
 
     Counters move while they are read, so a fault must persist to count.
     """
@@ -127,8 +146,13 @@ def assert_conserved(snapshot, closed=True, timeout_s=6.0):
     while True:
         stats = snapshot()
         faults = [*packet_faults(stats), *call_faults(stats), *table_faults(stats)]
-        faults += closed_faults(stats) if closed else []
+        faults += [*closed_faults(stats), *permit_faults(stats)] if closed else []
         if not faults:
             return stats
         assert time.monotonic() < deadline, "\n".join(faults)
         time.sleep(0.05)
+
+
+def assert_all_returned(fender, timeout_s=6.0):
+    """No call is left, and with it no permit, queue place, attempt, retry or probe slot."""
+    return assert_conserved(fender.stats, closed=True, timeout_s=timeout_s)

@@ -7,7 +7,14 @@ import subprocess
 
 import pytest
 from frames import ETH_IPV4, ICMP, RawSocket, eth, icmp, ipv4, ipv6, tcp, udp
-from laws import Stats, call_faults, closed_faults, packet_faults, table_faults
+from laws import (
+    Stats,
+    call_faults,
+    closed_faults,
+    packet_faults,
+    permit_faults,
+    table_faults,
+)
 from netns import NETNS_DIR
 from servers import connect, curl, echo, listen, nginx, path_mtu, transfer
 from servers import udp as udp_socket
@@ -190,3 +197,22 @@ def test_the_laws_notice_a_leaked_entry():
 
 def test_the_laws_notice_what_stays_open():
     assert list(closed_faults(Stats(SOUND)))
+
+
+LENT = {
+    "in_flight": {"bulkhead": {"in_flight": 1}},
+    "queued": {"bulkhead": {"queued": 1}},
+    "overshoot_max": {"bulkhead": {"overshoot_max": 1}},
+    "attempts_in_flight": {"attempts_in_flight": 1},
+    "retries_in_flight": {"retry": {"on_wire": 1}},
+    "probe slots": {"breaker": {"probes_active": 1}},
+}
+
+
+@pytest.mark.parametrize("what", LENT)
+def test_the_laws_notice_what_is_not_given_back(what):
+    raw = copy.deepcopy(SOUND)
+    raw["clusters"] = [{**CALLS, **LENT[what]}]
+    (fault,) = permit_faults(Stats(raw))
+    assert what in fault
+    assert list(permit_faults(Stats(SOUND))) == []

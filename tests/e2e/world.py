@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small network for one test:
 
-    client 10.77.1.2 -- fa [fender] fb -- server 10.77.2.11, .12, .13
+    client 10.77.1.2 -- fa [fender] fb -- server 10.77.2.11, .12, ... .18
            fd77:1::2                             fd77:2::11, ...
 
 Fender's ends, fa and fb, are exclusive AF_XDP interfaces in the namespace `fender`: the
-kernel has no address there. A router may stand on either side (see add_router).
+kernel has no address there. A router may stand on either side (see add_router), and the kernel
+may have a path of its own to the servers (see probe_path).
 """
 
 import os
@@ -20,8 +21,11 @@ from netns import Namespace, end_processes, unique
 CLIENT4, CLIENT6 = "10.77.1.2", "fd77:1::2"
 FENDER4, FENDER6 = "10.77.1.1", "fd77:1::1"
 SNAT4, SNAT6 = "10.77.2.1", "fd77:2::1"
-SERVERS4 = ["10.77.2.11", "10.77.2.12", "10.77.2.13"]
-SERVERS6 = ["fd77:2::11", "fd77:2::12", "fd77:2::13"]
+BACKENDS4 = [f"10.77.2.{i}" for i in range(11, 19)]
+BACKENDS6 = [f"fd77:2::{i}" for i in range(11, 19)]
+SERVERS4, SERVERS6 = BACKENDS4[:3], BACKENDS6[:3]
+PROBER4, PROBER6 = "10.77.9.1", "fd77:9::1"
+RESOLVER4 = "10.77.9.2"
 SERVICE4, SERVICE6 = "10.96.0.20", "fd96::20"
 TOOLS = pathlib.Path(__file__).resolve().parents[1] / "tools"
 
@@ -47,7 +51,7 @@ class World:
             self._link(self.client, "fa", mtu, vlan)
             self._link(self.server, "fb", mtu, 0)
             self.address(self.client, [CLIENT4], [CLIENT6])
-            self.address(self.server, SERVERS4, SERVERS6)
+            self.address(self.server, BACKENDS4, BACKENDS6)
             self._routes(self.client, [SERVICE4, SERVICE6], FENDER4, FENDER6)
         except BaseException:
             self.destroy()
@@ -133,6 +137,21 @@ class World:
         near.sysctl("net.ipv4.ip_forward", 1)
         near.sysctl("net.ipv6.conf.all.forwarding", 1)
         return host
+
+    def probe_path(self):
+        """A link of the kernel's own from Fender's namespace to the servers, 10.77.9.1 and
+        fd77:9::1 at this end: what health checks and name resolution go over."""
+        self.gateway.ip(
+            f"link add probe type veth peer name probe netns {self.server.name}",
+            "link set probe up",
+        )
+        self.server.ip("link set probe up")
+        self.gateway.sysctl("net.ipv6.conf.probe.disable_ipv6", 0)
+        self.address(self.gateway, [PROBER4], [PROBER6], dev="probe")
+        self.address(self.server, [RESOLVER4], ["fd77:9::2"], dev="probe")
+        self.gateway.ip("route add 10.77.2.0/24 via 10.77.9.2")
+        if self.ipv6:
+            self.gateway.ip("route add fd77:2::/64 via fd77:9::2")
 
     def kernel_gateway(self):
         """Let the kernel forward in Fender's place: tells a fault of the world from one of

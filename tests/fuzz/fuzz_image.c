@@ -19,10 +19,15 @@ static int mend_spans(struct image_header *img)
 {
 	struct image_span *spans = &img->interfaces;
 	static const uint32_t element_bytes[] = {
-		sizeof(struct image_interface), sizeof(struct image_address),
-		sizeof(struct image_route),     sizeof(struct image_neighbour),
-		sizeof(struct image_listener),  sizeof(struct image_cluster),
-		sizeof(struct image_endpoint),  sizeof(uint16_t),
+		sizeof(struct image_interface),
+		sizeof(struct image_address),
+		sizeof(struct image_route),
+		sizeof(struct image_neighbour),
+		sizeof(struct image_listener),
+		sizeof(struct image_cluster),
+		sizeof(struct image_endpoint),
+		sizeof(uint16_t),
+		sizeof(uint64_t),
 	};
 	const size_t count = sizeof(element_bytes) / sizeof(element_bytes[0]);
 	uint64_t off = sizeof(*img);
@@ -45,6 +50,20 @@ static uint64_t key_of(const struct image_header *img, uint32_t name)
 	return image_name_ok(img, name, NAME_BYTES) ? name_key(image_string(img, name)) : 0;
 }
 
+static void mend_endpoint_keys(struct image_header *img, const struct image_cluster *c)
+{
+	struct image_endpoint *e = (struct image_endpoint *)((uint8_t *)img + img->endpoints.off);
+
+	if (!image_name_ok(img, c->name, NAME_BYTES) || c->first_endpoint > img->endpoints.count ||
+	    c->endpoint_count > img->endpoints.count - c->first_endpoint)
+		return;
+	for (uint32_t i = c->first_endpoint; i < c->first_endpoint + c->endpoint_count; i++) {
+		if (image_name_ok(img, e[i].name, ENDPOINT_NAME_BYTES))
+			e[i].key = endpoint_key(image_string(img, c->name),
+						image_string(img, e[i].name));
+	}
+}
+
 /* Nobody guesses a 64-bit hash: names that changed get their keys. */
 static void mend_keys(struct image_header *img)
 {
@@ -53,8 +72,10 @@ static void mend_keys(struct image_header *img)
 
 	for (uint32_t i = 0; i < img->listeners.count; i++)
 		l[i].key = key_of(img, l[i].name);
-	for (uint32_t i = 0; i < img->clusters.count; i++)
+	for (uint32_t i = 0; i < img->clusters.count; i++) {
 		c[i].key = key_of(img, c[i].name);
+		mend_endpoint_keys(img, &c[i]);
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write tests/fuzz/seeds/packet: one frame of each kind, after the two bytes that
-fuzz_packet.c takes as choices. The same files every time."""
+"""Write seeds, the same files every time. packet: one frame of each kind, after the two bytes
+that fuzz_packet.c takes as choices. engine: bytes with no meaning, long enough for a policy and
+some hundred steps (policy_bytes.h); beside them lie some that the fuzzer found, of much coverage."""
 
 import pathlib
+import random
 import socket
 import struct
 
-SEEDS = pathlib.Path(__file__).parent / "seeds" / "packet"
+SEEDS = pathlib.Path(__file__).parent / "seeds"
 MACS = bytes.fromhex("020000000001020000000002")
 CLIENT4, LISTENER4 = socket.inet_aton("10.0.0.7"), socket.inet_aton("10.9.0.1")
 CLIENT6 = socket.inet_pton(socket.AF_INET6, "fd01::7")
@@ -122,10 +124,25 @@ FRAMES = {
 }
 
 
+def schedules():
+    for number in range(6):
+        dice = random.Random(number)
+        # Small bytes are small steps from the low end of a range.
+        policy = bytes(dice.choice((dice.randrange(256), dice.randrange(8))) for _ in range(220))
+        yield f"schedule-{number}", policy + dice.randbytes(700)
+
+
+def write(target, name, content):
+    folder = SEEDS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+
+
 def main():
-    SEEDS.mkdir(parents=True, exist_ok=True)
     for name, (choices, content) in FRAMES.items():
-        (SEEDS / name).write_bytes(bytes([choices, 80]) + content)
+        write("packet", name, bytes([choices, 80]) + content)
+    for name, content in schedules():
+        write("engine", name, content)
 
 
 if __name__ == "__main__":
