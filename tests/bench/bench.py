@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: what Fender costs and carries, beside its peers in the same run.
 
-Sections: worker (a), rig (b), proxies (c), footprint (d). Prints tables and writes JSON.
+Sections: worker (a), rig (b), proxies (c), footprint (d), policy (e), tables (f), health (g).
+Prints tables and writes JSON.
 Timing here informs; it gates nothing.
 """
 
@@ -13,7 +14,9 @@ import shlex
 import sys
 import time
 
+import decisions
 import footprint
+import health
 import measure
 import proxies
 import report
@@ -21,7 +24,9 @@ import rig
 import worker
 import yaml
 
-SECTIONS = ("worker", "rig", "proxies", "footprint")
+SECTIONS = ("worker", "rig", "proxies", "footprint", "policy", "tables", "health")
+
+OF_PEERS = ("rig", "proxies", "footprint")
 
 
 def arguments():
@@ -39,6 +44,25 @@ def arguments():
         help="sidecar keys for Fender, e.g. '{spin: 0us}'",
     )
     return p.parse_args()
+
+
+def run(name, args):
+    with_fender = not args.without_fender
+    match name:
+        case "worker":
+            return worker.run(args.rounds, say)
+        case "rig":
+            return rig.run(args.rounds, args.seconds, with_fender, args.sidecar, say)
+        case "proxies":
+            return proxies.run(args.rounds, args.seconds, with_fender, args.sidecar, say)
+        case "footprint":
+            return footprint.run(10, with_fender, args.sidecar, say)
+        case "policy":
+            return decisions.policy(args.rounds, say)
+        case "tables":
+            return decisions.tables(args.rounds, say)
+        case _:
+            return health.run(20, say)
 
 
 def say(text):
@@ -59,15 +83,8 @@ def main():
     }
     with_fender = not args.without_fender
     for name in args.only or SECTIONS:
-        if name == "worker":
-            if with_fender:
-                results[name] = worker.run(args.rounds, say)
-        elif name == "rig":
-            results[name] = rig.run(args.rounds, args.seconds, with_fender, args.sidecar, say)
-        elif name == "proxies":
-            results[name] = proxies.run(args.rounds, args.seconds, with_fender, args.sidecar, say)
-        else:
-            results[name] = footprint.run(10, with_fender, args.sidecar, say)
+        if with_fender or name in OF_PEERS:
+            results[name] = run(name, args)
     print(report.text(results))
     if args.json:
         os.makedirs(os.path.dirname(args.json) or ".", exist_ok=True)

@@ -100,6 +100,7 @@ static uint32_t open_one(void)
 				   .family = FAMILY_V4};
 	c->snat_address = (uint8_t)pool;
 	next_client++;
+	c->call.attempt_ns = now_ns;
 	tcp_track_open(c, &syn, now_ns, &timeouts);
 	if (conn_insert(&table, c, CONN_SYN_SENT))
 		abort();

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/bench/inprocess.h"
 
-#include "config/config.h"
 #include "dataplane/burst.h"
 #include "dataplane/clock.h"
 #include "dataplane/net/neighbour.h"
 #include "dataplane/timers.h"
 #include "dataplane/transmit.h"
+#include "dataplane/waiting.h"
 #include "dataplane/worker_state.h"
-#include "shm/publish.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <rte_eth_ring.h>
 #include <rte_ethdev.h>
@@ -59,8 +56,10 @@ int inprocess_init(struct inprocess *x)
 	return 0;
 }
 
-static void write_policy(FILE *out, uint32_t connections)
+static void write_policy(FILE *out, const void *ctx)
 {
+	const uint32_t *connections = ctx;
+
 	fprintf(out,
 		"version: 1\n"
 		"sidecar: {name: bench, idle: poll, connections: %u}\n"
@@ -75,7 +74,7 @@ static void write_policy(FILE *out, uint32_t connections)
 		"    addresses: [10.77.2.1/24]\n"
 		"    snat: {ports: 1024-65535}\n"
 		"    neighbours:\n",
-		connections);
+		*connections);
 	for (int i = 0; i < INPROCESS_ENDPOINTS; i++)
 		fprintf(out, "      - {address: 10.77.2.%d, mac: '" PEER_MAC "'}\n", 11 + i);
 	fprintf(out,
@@ -95,61 +94,12 @@ static void write_policy(FILE *out, uint32_t connections)
 	}
 }
 
-static struct image_header *compile(uint32_t connections)
-{
-	struct diagnostics *d = diagnostics_create("bench");
-	struct image_header *image = NULL;
-	char *text = NULL;
-	size_t bytes = 0;
-	FILE *out = open_memstream(&text, &bytes);
-
-	if (!d || !out)
-		goto done;
-	write_policy(out, connections);
-	if (fclose(out) == 0)
-		image = config_compile(text, bytes, d);
-	if (!image)
-		diagnostics_print(d, stderr);
-done:
-	free(text);
-	diagnostics_free(d);
-	return image;
-}
-
-static int make_region(struct inprocess *x, const struct image_header *image)
-{
-	const struct image_sidecar *s = &image->sidecar;
-	struct region_spec spec = {
-		.instance = "bench",
-		.workers = s->workers,
-		.connections = s->connections,
-		.listeners = s->listeners,
-		.clusters = s->clusters,
-		.endpoints = s->endpoints,
-		.slot_bytes = s->slot_bytes,
-	};
-	struct image_header *mine = NULL;
-	uint64_t generation, refused;
-	char why[256] = "";
-
-	snprintf(x->path, sizeof(x->path), "/dev/shm/fender-bench-%d", (int)getpid());
-	if (region_create(&x->region, x->path, &spec, why, sizeof(why)))
-		return failed("region", why);
-	unlink(x->path);
-	publisher_begin(&x->region);
-	if (publish(&x->region, image, 1, &generation))
-		return failed("region", "policy cannot be published");
-	if (adopt(&x->region, 0, &mine, &refused, why, sizeof(why)) != 1)
-		return failed("region", why);
-	return adopted_create(&x->adopted, mine, &x->region) ? failed("policy", "not adopted") : 0;
-}
-
 static int make_neighbours(struct inprocess *x)
 {
-	const struct image_header *image = x->adopted->image;
+	const struct image_header *image = x->policy.adopted->image;
 	const struct image_neighbour *n = IMAGE_ARRAY(image, struct image_neighbour, neighbours);
 
-	x->shared.neighbours = neighbour_table_create(x->region.header->hash_seed);
+	x->shared.neighbours = neighbour_table_create(x->policy.region.header->hash_seed);
 	if (!x->shared.neighbours)
 		return failed("neighbours", "no memory");
 	for (uint32_t i = 0; i < image->neighbours.count; i++)
@@ -180,25 +130,21 @@ static void make_ports(struct inprocess *x)
 
 int inprocess_start(struct inprocess *x, uint32_t connections)
 {
-	struct image_header *image = compile(connections);
 	char why[256] = "";
-	int rc;
 
-	if (!image)
+	if (in_force_start(&x->policy, write_policy, &connections))
 		return -1;
-	rc = make_region(x, image);
-	free(image);
-	if (rc)
-		return rc;
 	make_ports(x);
 	x->shared = (struct worker_shared){
-		.region = &x->region,
+		.region = &x->policy.region,
 		.ports = &x->ports,
 		.workers = 1,
-		.adopted = x->adopted,
+		.adopted = x->policy.adopted,
 	};
 	if (make_neighbours(x))
 		return -1;
+	if (worker_shared_create(&x->shared))
+		return failed("worker", "no memory for its queues");
 	if (worker_create(&x->shared, 0, why, sizeof(why)))
 		return failed("worker", why);
 	x->worker = x->shared.worker[0];
@@ -208,9 +154,9 @@ int inprocess_start(struct inprocess *x, uint32_t connections)
 void inprocess_stop(struct inprocess *x)
 {
 	worker_destroy(x->worker);
+	worker_shared_destroy(&x->shared);
 	neighbour_table_destroy(x->shared.neighbours);
-	adopted_free(x->adopted);
-	region_close(&x->region);
+	in_force_stop(&x->policy);
 }
 
 void inprocess_take(struct inprocess *x, struct rte_mbuf **frames, uint32_t n)
@@ -226,10 +172,11 @@ void inprocess_pass(struct inprocess *x, uint8_t interface, struct rte_mbuf **fr
 {
 	struct worker *w = x->worker;
 
-	w->now_ns = clock_ns();
+	worker_set_time(w, clock_ns());
 	w->loop++;
 	burst_received(w, interface, frames, n);
 	timers_run(w);
+	waiting_run(w);
 	transmit_flush(w);
 }
 
@@ -240,7 +187,7 @@ void inprocess_bypass(struct inprocess *x, struct rte_mbuf **frames, uint32_t n)
 
 int inprocess_verify(const struct inprocess *x)
 {
-	const struct packet_counters *c = &x->region.workers[0].packets;
+	const struct packet_counters *c = &x->policy.region.workers[0].packets;
 	uint64_t dropped = 0;
 
 	for (unsigned int r = 0; r < REASON_COUNT; r++) {

@@ -8,6 +8,7 @@
 #define FENDER_TESTS_BENCH_INPROCESS_H
 
 #include "dataplane/worker.h"
+#include "tests/bench/in_force.h"
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -26,14 +27,12 @@ enum {
 extern const uint8_t inprocess_mac[6]; /* of both interfaces */
 
 struct inprocess {
-	struct region region;
+	struct in_force policy;
 	struct ports ports;
 	struct worker_shared shared;
-	struct adopted *adopted;
 	struct worker *worker;
 	struct rte_ring *ring;
 	uint16_t ring_port; /* transmits into ring */
-	char path[64];
 };
 
 /* Once a process, after rte_eal_init(). Return 0, or -1 with a message on stderr. */

@@ -9,6 +9,9 @@ def text(results):
         ("rig", rig),
         ("proxies", proxies),
         ("footprint", footprint),
+        ("policy", policy),
+        ("tables", tables),
+        ("health", health),
     ):
         if name in results:
             parts.append(render(results[name]))
@@ -95,3 +98,51 @@ def footprint(f):
     ]
     header = ("way", "process", "CPU", "resident", "proportional", "huge pages")
     return table("(d) without traffic", header, rows)
+
+
+def policy(p):
+    rows = [
+        (
+            f"{r['name']}, {r['algorithm']}",
+            f"{r['endpoints']:,}",
+            r["threads"],
+            *(spread(r["spread"][c], len(r[c])) for c in ("start_ns", "all_ns")),
+        )
+        for r in p["rows"]
+    ]
+    header = ("policies", "endpoints", "threads", "ns before the SYN", "ns a connection in all")
+    return table("(e) what is decided about a connection, CPU time of a thread", header, rows)
+
+
+def tables(t):
+    rows = [
+        (
+            r["algorithm"],
+            f"{r['endpoints']:,}",
+            f"{r['table_bytes'] / 1024:,.1f} KiB",
+            f"{r['image_bytes'] / 1024:,.1f} KiB",
+            *(spread(r["spread"][c]) for c in ("table_ms", "compile_ms")),
+        )
+        for r in t["rows"]
+    ]
+    header = ("algorithm", "endpoints", "table", "image", "table, ms", "policy to image in all, ms")
+    return table("(f) what a reload costs the control plane, CPU time", header, rows)
+
+
+def health(h):
+    rows = [
+        (
+            r["type"],
+            f"{r['probes_rate']:.0f} (peak {r['probes_rate_peak']})",
+            f"{r['cpu_percent']:.2f} % (peak {r['cpu_percent_peak']:.1f} %)",
+            *("-" if r[k] is None else number(r[k]) for k in ("cpu_us_a_probe", "user_us_a_probe")),
+            f"{r['rss_kib'] / 1024:.1f} MiB",
+        )
+        for r in h["rows"]
+    ]
+    title = (
+        f"(g) the control plane while it checks {h['endpoints']:,} endpoints every "
+        f"{h['interval_s']} s; the kernel's part carries both ends of the connection"
+    )
+    header = ("checks", "probes/s", "CPU", "CPU us a probe", "of it user", "resident")
+    return table(title, header, rows)
