@@ -34,7 +34,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -march=corei7 -fno-strict-aliasing -
 	$(WARN) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
 DPDK_CFLAGS = -isystem /usr/include/dpdk -isystem /usr/include/$(shell gcc -dumpmachine)/dpdk \
 	-include rte_config.h -DALLOW_EXPERIMENTAL_API
-CP_CFLAGS = $(shell pkg-config --cflags libuv jansson libmicrohttpd libcurl)
+CP_CFLAGS = $(shell pkg-config --cflags libuv jansson libmicrohttpd libcurl libcares)
 
 # Debian's shared DPDK loads every driver: 24 MB resident. Only these are linked, statically:
 # what af_xdp: and vdev: name, and the drivers of common NICs for pci: (1.4 MB resident in all).
@@ -47,12 +47,16 @@ DPDK_LIBS := ethdev pci mbuf mempool ring net meter hash rcu timer telemetry kva
 DPDK_LINK = -Wl,--whole-archive $(DPDK_DRIVERS:%=-l:librte_%.a) -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_LIBS:%=-l:librte_%.a) -Wl,--end-group \
 	-Wl,--wrap=get_tsc_freq -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
-CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl)
+CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl libcares)
 
 # Pure logic, by folder: no DPDK, no I/O. What every unit test may link.
 SHM_SRC := $(wildcard shm/*.c)
 CONFIG_SRC := $(wildcard config/*.c)
-PURE_SRC := $(wildcard dataplane/conn/*.c dataplane/lb/*.c dataplane/net/*.c dataplane/pkt/*.c)
+# What decides about calls; `fender simulate` runs the very same code.
+POLICY_SRC := $(wildcard dataplane/policy/*.c dataplane/lb/*.c)
+SIMULATE_SRC := $(wildcard dataplane/simulate/*.c)
+PURE_SRC := $(POLICY_SRC) $(SIMULATE_SRC) \
+	$(wildcard dataplane/conn/*.c dataplane/net/*.c dataplane/pkt/*.c)
 DATAPLANE_SRC := $(wildcard dataplane/*.c)
 CONTROLPLANE_SRC := $(filter-out controlplane/main.c,$(wildcard controlplane/*.c controlplane/ctl/*.c))
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
@@ -68,6 +72,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SHM_OBJ := $(call obj,$(SHM_SRC))
 CONFIG_OBJ := $(call obj,$(CONFIG_SRC))
 PURE_OBJ := $(call obj,$(PURE_SRC))
+SIMULATOR_OBJ := $(call obj,$(POLICY_SRC) $(SIMULATE_SRC))
 DATAPLANE_OBJ := $(call obj,$(DATAPLANE_SRC))
 CONTROLPLANE_OBJ := $(call obj,$(CONTROLPLANE_SRC))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
@@ -90,7 +95,8 @@ SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 .PHONY: all
 all: $(B)/fender $(B)/fender-dataplane ## build the two programs
 
-$(B)/fender: $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+$(B)/fender: $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) $(SIMULATOR_OBJ) $(CONFIG_OBJ) \
+		$(SHM_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lyaml -lpthread -lm
 
@@ -117,14 +123,15 @@ $(B)/flags: FORCE
 FORCE:
 
 # Unit tests: one binary a module, linked with the pure code; the control plane's with its own.
-$(B)/unit/controlplane/%: $(B)/obj/tests/unit/controlplane/%.o $(CONTROLPLANE_OBJ) $(CONFIG_OBJ) \
-		$(SHM_OBJ)
+$(B)/unit/controlplane/%: $(B)/obj/tests/unit/controlplane/%.o $(CONTROLPLANE_OBJ) \
+		$(SIMULATOR_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -fno-lto $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lcunit -lyaml -lpthread -lm
 
 # Modules of the dataplane outside its pure folders that need no DPDK.
-$(foreach m,idle adopted restart,$(eval $(B)/unit/dataplane/test_$m: $(call obj,dataplane/$m.c)))
+$(foreach m,idle adopted restart judged,$(eval $(B)/unit/dataplane/test_$m: $(call obj,dataplane/$m.c)))
+$(B)/unit/dataplane/test_upkeep: $(call obj,dataplane/upkeep.c dataplane/judged.c dataplane/adopted.c)
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
 	@mkdir -p $(@D)
@@ -164,13 +171,14 @@ test: deps ## unit tests and end-to-end tests (root; PYTEST_ARGS= for pytest)
 	fi
 
 .PHONY: check
-check: lint ## -Werror, format, clang-tidy, cppcheck, dependencies, sanitizers, fuzz seeds
+check: lint ## -Werror, format, clang-tidy, cppcheck, dependencies, sanitizers, fuzz seeds, models
 	@$(SUBMAKE) VARIANT=werror all tools build-bench build-unit
 	@$(SUBMAKE) VARIANT=werror policies
 	@$(SUBMAKE) VARIANT=werror tidy
 	@$(SUBMAKE) cppcheck
 	@$(SUBMAKE) VARIANT=asan unit
 	@$(SUBMAKE) VARIANT=fuzz fuzz-seeds
+	@tests/models/run.sh
 	@echo 'check: all passed'
 
 .PHONY: lint
@@ -267,8 +275,13 @@ docs: ## regenerate the policy reference, its JSON Schema and the sample
 .PHONY: policies
 policies: $(B)/fender
 	@awk '/^```yaml/ {on = 1; next} /^```/ {on = 0} on' README.md >$(B)/README.yaml
-	@for f in deploy/sample.yaml deploy/demo/policy.yaml $(B)/README.yaml; do \
+	@for f in deploy/sample.yaml deploy/demo/policy.yaml $(B)/README.yaml \
+		deploy/scenarios/*.policy.yaml; do \
 		$(B)/fender check $$f >/dev/null || exit 1; \
+	done
+	@for f in outage overload rollout; do \
+		$(B)/fender simulate deploy/scenarios/$$f.policy.yaml deploy/scenarios/$$f.yaml \
+			>/dev/null || exit 1; \
 	done
 
 .PHONY: install

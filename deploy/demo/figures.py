@@ -39,6 +39,7 @@ def figures(raw):
         "dns": listeners["dns"]["succeeded"],
         "servers": by_server,
         "failed": failed,
+        "retries": next(x for x in raw["clusters"] if x["name"] == "web")["policy"]["retries"],
         "packets": raw["packets"]["received"],
     }
 
@@ -52,6 +53,7 @@ def between(a, b):
         "dns": b["dns"] - a["dns"],
         "servers": minus(a["servers"], b["servers"]),
         "failed": minus(a["failed"], b["failed"]),
+        "retries": b["retries"] - a["retries"],
         "packets": b["packets"] - a["packets"],
     }
 
@@ -68,6 +70,8 @@ def live(path, seconds, out):
         now = figures(stats(path))
         d = between(last, now)
         failed = ", ".join(f"{n} {reason}" for reason, n in d["failed"].items()) or "none failed"
+        if d["retries"]:
+            failed += f", {d['retries']} tried elsewhere"
         print(
             f"    {d['connections']:6d} connections/s   {shares(d['servers'])}   "
             f"{d['dns']:3d} DNS answers/s   {failed}",
@@ -93,7 +97,8 @@ def wrk(directory, phase):
 PHASES = [
     ("even", "equal weights"),
     ("weights", "web1 made 4 times as heavy, under load"),
-    ("dead", "web3 dead, still in the policy"),
+    ("dead", "web3 dies, under load"),
+    ("back", "web3 comes back, under load"),
     ("removed", "web3 taken out of the policy, under load"),
 ]
 
@@ -115,7 +120,7 @@ def cpu_percent(pid, seconds=2):
 
 
 def phase_rows(directory):
-    """Print a line a phase; return what the summary needs: phase -> (failed, reasons)."""
+    """Print a line a phase; return what the summary needs: phase -> (requests, failed, retries)."""
     print(f"    {'':42s} requests   failed      p99   who served")
     rows = {}
     for phase, title in PHASES:
@@ -124,7 +129,7 @@ def phase_rows(directory):
             changed = json.load(f)
         shown = shares(changed["servers"])
         print(f"    {title:42s} {requests:8d} {failed:8d} {p99:>8s}   {shown}")
-        rows[phase] = failed, changed["failed"]
+        rows[phase] = requests, failed, changed["retries"]
     return rows
 
 
@@ -145,14 +150,17 @@ def report(path, directory):
     raw = stats(path)
     pid = raw["dataplane"]["pid"]
     dns = next(x for x in raw["listeners"] if x["name"] == "dns")
-    refused = rows["dead"][1].get("connect_refused", 0)
-    lost = rows["even"][0] + rows["weights"][0]
+    cluster = next(x for x in raw["clusters"] if x["name"] == "web")
+    lost = sum(failed for _, failed, _ in rows.values())
+    retries = rows["dead"][2] + rows["back"][2]
     lines = [
-        f"{lost or 'No'} request{'s' * (lost != 1)} failed while all servers lived, the change "
-        "of weights under load included.",
-        f"While the dead server stood in the policy its kernel refused {refused} connections; "
-        "Fender passed that on at once and counted each as connect_refused. It ended when the "
-        "server left the policy.",
+        f"{lost or 'No'} request{'s' * (lost != 1)} of {sum(n for n, _, _ in rows.values())} failed, "
+        "as the client saw it. What a dying server has accepted is lost; what it has not is tried "
+        "elsewhere.",
+        f"When the server died {retries} connections were tried at another one; after five failures "
+        f"in a row it got no more, but for a probe every 2 s, which readmitted it. "
+        f"{cluster['policy']['ejections']} ejections; {cluster['retry']['amplification']:.2f} "
+        "attempts a call over the whole show.",
         f"{dns['succeeded']} DNS questions were answered over UDP meanwhile.",
         packets_line(raw),
         f"With the load gone the dataplane uses {cpu_percent(pid):.1f} % of one CPU and "

@@ -152,6 +152,12 @@ fender() {
 	"$build/fender" "$@" -i demo --run-dir "$tmp/run"
 }
 
+# What the log says of endpoints, the last few lines.
+fender_log() {
+	grep -E 'event=(ejected|probing|readmitted)' "$tmp/fender.log" | tail -6 |
+		sed -E 's/^[^T]*T([^.]*)\..* (event=)/    \1 \2/'
+}
+
 # -- the show -----------------------------------------------------------------
 
 say() {
@@ -205,13 +211,21 @@ show() {
 	reload 's/\(10.77.2.11:80", weight: \)1/\14/'
 	load_ends
 
-	say "4. web3 dies (nginx stops; nobody tells Fender)"
+	say "4. While the load runs: web3 dies (nginx stops; nobody tells Fender)"
+	load dead 6
+	sleep 1.5
 	kill "$(cat "$tmp/web3.pid")"
-	load dead 4
 	load_ends
 
-	say "5. While the load runs: web3 is taken out of the policy"
-	load removed 5
+	say "5. While the load runs: web3 comes back (nobody tells Fender that either)"
+	load back 7
+	sleep 1.5
+	start_web web3
+	load_ends
+	fender_log
+
+	say "6. While the load runs: web3 is taken out of the policy"
+	load removed 4
 	sleep 1.5
 	reload '/10.77.2.13:80/d'
 	load_ends
