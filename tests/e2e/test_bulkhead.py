@@ -329,6 +329,7 @@ def test_an_open_breaker_refuses_who_waits(world):
     with s.clients() as c:
         c.open(15)
         c.until(**{CONNECTED: 5, PENDING: 10})
+        assert s.connections(5) == [5]
         s.backends[0].tell("drop")  # resets all five before their first byte
         c.until(**{"reset": 5, PENDING: 0})
         # The first two resets pass their permits on before the third opens the breaker.
