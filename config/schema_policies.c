@@ -91,8 +91,8 @@ static const struct schema_key bulkhead_keys[] = {
 			   "none, to be given unless `share` is"),
 	QUEUE_KEYS,
 	{.name = "share",
-	 .description = "Most of each worker's connection entries and SNAT ports that the cluster "
-			"may take; more is refused as `overload`.",
+	 .description = "Most of each worker's connection entries that the cluster may take; more "
+			"is refused as `overload`.",
 	 .type = SCHEMA_PERCENT,
 	 .offset = AT(policy_bulkhead, share),
 	 .min = 1,

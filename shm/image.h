@@ -127,10 +127,11 @@ _Static_assert(sizeof(struct image_neighbour) == 24, "ABI");
 
 /* Permits. Block absent: mode MODE_OFF and the rest zero; so with every block below. */
 struct image_bulkhead {
-	uint8_t mode;   /* enum image_mode */
-	uint8_t scope;  /* enum image_scope; SCOPE_SOURCE has no queue */
-	uint16_t share; /* of a worker's connection entries and of each of its port pools; 0: no
-			   bound. Set without the rest: mode is MODE_ENFORCE, max_concurrent 0 */
+	uint8_t mode;  /* enum image_mode */
+	uint8_t scope; /* enum image_scope; SCOPE_SOURCE has no queue */
+	/* Of a worker's connection entries; 0: no bound. Set alone: MODE_ENFORCE, max_concurrent 0.
+	 */
+	uint16_t share;
 	uint32_t max_concurrent; /* 1 and up; 0: no bound */
 	uint32_t max_queue;      /* 0..MAX_QUEUE */
 	uint32_t queue_timeout_ms;
