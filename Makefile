@@ -35,6 +35,9 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -march=corei7 -fno-strict-aliasing -
 DPDK_CFLAGS = -isystem /usr/include/dpdk -isystem /usr/include/$(shell gcc -dumpmachine)/dpdk \
 	-include rte_config.h -DALLOW_EXPERIMENTAL_API
 CP_CFLAGS = $(shell pkg-config --cflags libuv jansson libmicrohttpd libcurl libcares)
+# eBPF programs: compare-and-swap needs v3; DPDK's librte_bpf knows no more than v2.
+BPF_CFLAGS = -std=gnu11 -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow \
+	-Wno-unused-parameter -I. -I/usr/include/$(shell gcc -dumpmachine) -MMD -MP
 
 # Debian's shared DPDK loads every driver: 24 MB resident. Only these are linked, statically:
 # what af_xdp: and vdev: name, and the drivers of common NICs for pci: (1.4 MB resident in all).
@@ -47,7 +50,8 @@ DPDK_LIBS := ethdev pci mbuf mempool ring net meter hash rcu timer telemetry kva
 DPDK_LINK = -Wl,--whole-archive $(DPDK_DRIVERS:%=-l:librte_%.a) -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_LIBS:%=-l:librte_%.a) -Wl,--end-group \
 	-Wl,--wrap=get_tsc_freq -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
-CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl libcares)
+BPF_LINK = -lbpf -lelf -lz
+CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl libcares) $(BPF_LINK)
 
 # Pure logic, by folder: no DPDK, no I/O. What every unit test may link.
 SHM_SRC := $(wildcard shm/*.c)
@@ -59,12 +63,15 @@ PURE_SRC := $(POLICY_SRC) $(SIMULATE_SRC) \
 	$(wildcard dataplane/conn/*.c dataplane/net/*.c dataplane/pkt/*.c)
 DATAPLANE_SRC := $(wildcard dataplane/*.c)
 CONTROLPLANE_SRC := $(filter-out controlplane/main.c,$(wildcard controlplane/*.c controlplane/ctl/*.c))
+EBPF_SRC := $(wildcard ebpf/*.c)
+BPF_SRC := $(filter %.bpf.c,$(EBPF_SRC))
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH_MAIN := $(filter tests/bench/bench_%,$(BENCH_SRC))
 TOOL_SRC := $(wildcard tests/tools/*.c)
 OUR_C := $(SHM_SRC) $(CONFIG_SRC) $(PURE_SRC) $(DATAPLANE_SRC) $(CONTROLPLANE_SRC) \
+	$(filter-out $(BPF_SRC),$(EBPF_SRC)) \
 	$(wildcard controlplane/main.c) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC) $(TOOL_SRC)
 OUR_FILES = $(shell find shm config controlplane dataplane ebpf tests -name '*.[ch]')
 
@@ -75,6 +82,8 @@ PURE_OBJ := $(call obj,$(PURE_SRC))
 SIMULATOR_OBJ := $(call obj,$(POLICY_SRC) $(SIMULATE_SRC))
 DATAPLANE_OBJ := $(call obj,$(DATAPLANE_SRC))
 CONTROLPLANE_OBJ := $(call obj,$(CONTROLPLANE_SRC))
+EBPF_OBJ := $(call obj,$(filter-out $(BPF_SRC),$(EBPF_SRC)))
+BPF_OBJ := $(BPF_SRC:%.bpf.c=$(B)/%.bpf.o)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 BENCH_BIN := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_MAIN))
@@ -95,8 +104,8 @@ SUBMAKE = $(MAKE) --no-print-directory -j$(JOBS)
 .PHONY: all
 all: $(B)/fender $(B)/fender-dataplane ## build the two programs
 
-$(B)/fender: $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) $(SIMULATOR_OBJ) $(CONFIG_OBJ) \
-		$(SHM_OBJ)
+$(B)/fender: $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) $(SIMULATOR_OBJ) $(EBPF_OBJ) \
+		$(CONFIG_OBJ) $(SHM_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lyaml -lpthread -lm
 
@@ -115,6 +124,19 @@ $(B)/obj/%.o: %.c $(B)/flags
 	$(call say,CC,$@)
 	$(Q)$(CC) $(BASE_CFLAGS) $(FLAGS) -c -o $@ $<
 
+$(B)/ebpf/%_dpdk.bpf.o: BPF_CFLAGS += -mcpu=v2
+$(B)/ebpf/%.bpf.o: ebpf/%.bpf.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)
+	$(Q)clang $(BPF_CFLAGS) -c -o $@ $<
+
+# The program as bytes in a C header: what ebpf/object.c opens.
+$(B)/ebpf/%.skel.h: $(B)/ebpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)bpftool gen skeleton $< name $(*F)_bpf >$@.new && mv $@.new $@
+$(call obj,ebpf/object.c): $(B)/ebpf/fender.skel.h
+$(call obj,ebpf/object.c): FLAGS = -isystem $(B)/ebpf
+
 # Rewritten when compiler or flags change, so that everything is built anew.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
@@ -124,7 +146,7 @@ FORCE:
 
 # Unit tests: one binary a module, linked with the pure code; the control plane's with its own.
 $(B)/unit/controlplane/%: $(B)/obj/tests/unit/controlplane/%.o $(CONTROLPLANE_OBJ) \
-		$(SIMULATOR_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+		$(SIMULATOR_OBJ) $(EBPF_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -fno-lto $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lcunit -lyaml -lpthread -lm
@@ -132,6 +154,20 @@ $(B)/unit/controlplane/%: $(B)/obj/tests/unit/controlplane/%.o $(CONTROLPLANE_OB
 # Modules of the dataplane outside its pure folders that need no DPDK.
 $(foreach m,idle adopted restart judged,$(eval $(B)/unit/dataplane/test_$m: $(call obj,dataplane/$m.c)))
 $(B)/unit/dataplane/test_upkeep: $(call obj,dataplane/upkeep.c dataplane/judged.c dataplane/adopted.c)
+
+# The limiter: its arithmetic, the program by BPF_PROG_TEST_RUN, and the maps' writer.
+LIMITS_OBJ := $(call obj,$(wildcard controlplane/limits*.c)) $(EBPF_OBJ) \
+	$(call obj,$(filter-out tests/unit/ebpf/test_%,$(wildcard tests/unit/ebpf/*.c)))
+$(B)/unit/ebpf/%: $(B)/obj/tests/unit/ebpf/%.o $(LIMITS_OBJ) $(PURE_OBJ) $(SHM_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fno-lto $(LDFLAGS_$(VARIANT)) -o $@ $^ $(LINK) $(BPF_LINK) -lcunit -lpthread -lm
+
+# Its three builds side by side: native, the kernel's, librte_bpf's.
+LIMIT_BUILDS_FLAGS = $(DPDK_CFLAGS) -DLIMIT_TEST_DIR='"$(abspath $(B))/ebpf"'
+$(call obj,tests/unit/ebpf/test_limit_builds.c): FLAGS += $(LIMIT_BUILDS_FLAGS)
+$(B)/unit/ebpf/test_limit_builds: | $(B)/ebpf/limit_test.bpf.o $(B)/ebpf/limit_test_dpdk.bpf.o
+$(B)/unit/ebpf/test_limit_builds: LINK = -lrte_bpf -lrte_eal
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
 	@mkdir -p $(@D)
@@ -199,6 +235,8 @@ TIDY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -march=corei7
 $(B)/tidy/dataplane/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS)
 $(B)/tidy/tests/bench/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS)
 $(B)/tidy/controlplane/%.ok: TIDY_CFLAGS += $(CP_CFLAGS)
+$(B)/tidy/ebpf/%.ok: TIDY_CFLAGS += -isystem $(B)/ebpf
+$(B)/tidy/tests/unit/ebpf/test_limit_builds.ok: TIDY_CFLAGS += $(LIMIT_BUILDS_FLAGS)
 $(B)/tidy/%.ok: %.c $(B)/obj/%.o .clang-tidy
 	@mkdir -p $(@D)
 	@echo 'clang-tidy $<'

@@ -4,16 +4,17 @@
 # names of the packages that could not be had. No service is left running or enabled by it.
 set -euo pipefail
 
-# The programs: compiler, DPDK with its static libraries, the control plane's libraries.
+# The programs: compilers (clang's and bpftool's share are the eBPF programs), DPDK with its static
+# libraries, the control plane's libraries.
 build=(
-	gcc libc6-dev linux-libc-dev make pkg-config
+	gcc libc6-dev linux-libc-dev make pkg-config clang bpftool
 	libdpdk-dev libbpf-dev libxdp-dev libpcap-dev libnuma-dev libelf-dev zlib1g-dev libbsd-dev
 	libyaml-dev libuv1-dev libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libc-ares-dev
 	libxxhash-dev
 )
 # Checks and tests: static analysis, sanitizers, fuzzing, and the programs end-to-end tests use.
 test=(
-	clang clang-format clang-tidy cppcheck libclang-rt-14-dev lcov libcunit1-dev spin
+	clang-format clang-tidy cppcheck libclang-rt-14-dev lcov libcunit1-dev spin
 	python3 python3-pytest python3-scapy python3-yaml python3-jsonschema
 	iproute2 iputils-ping ethtool procps tcpdump
 	nginx-light curl wrk iperf3 dnsmasq-base bind9-dnsutils netcat-openbsd socat jq

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The XDP program as an object that is not loaded yet: which maps it shares, and which interface
+ * it stands before. For the control plane, which makes the maps, and for whoever loads the program
+ * for a port (the dataplane, through DPDK's AF_XDP driver).
+ */
+#ifndef FENDER_EBPF_OBJECT_H
+#define FENDER_EBPF_OBJECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bpf/libbpf.h>
+
+enum { OBJECT_PATH_BYTES = 256 };
+
+/*
+ * The program as it was built into this executable, opened and not loaded. For
+ * bpf_object__close(). NULL: errno.
+ */
+struct bpf_object *object_open(void);
+
+/* Whether @map is pinned and shared: all but xsks_map and what libbpf makes itself (.rodata). */
+int object_map_is_shared(const struct bpf_map *map);
+
+/* "<root>/<map's name>" into @path of OBJECT_PATH_BYTES. Return: 0, -ENAMETOOLONG. */
+int object_pin_path(char *path, const char *root, const struct bpf_map *map);
+
+/**
+ * object_reuse() - use the pinned map in place of making one
+ * @map: of an object that is open and not loaded; sized as wanted
+ * Takes max_entries from the pin.
+ * Return: 0; -ENOENT: no pin; -ESTALE: pinned is a map of other kind, key or value, of another
+ * version of Fender; -errno.
+ */
+int object_reuse(struct bpf_map *map, const char *root);
+
+/**
+ * object_bind() - make an opened object that of one interface
+ * @root: where the control plane has pinned the maps, see limits_open()
+ * @interface: row of "interfaces", below LIMIT_INTERFACES
+ *
+ * Between bpf_object__open*() and bpf_object__load(); needs no more than CAP_BPF and access to
+ * @root. The object's xsks_map stays its own.
+ * Return: 0; as object_reuse(); -EINVAL: not this object, or no such interface. @name, when not
+ * NULL, is set to the map that failed.
+ */
+int object_bind(struct bpf_object *object, const char *root, uint32_t interface, const char **name);
+
+#endif
