@@ -248,4 +248,6 @@ def test_a_storm_of_failures_leaks_nothing(make_world, workers):
         c.settle(3)
     stats = s.cluster()
     assert stats["started"] == 200
-    assert stats["rejected_by_reason"].get("circuit_open", 0) > 0
+    rejected = stats["rejected_by_reason"]
+    # a probe that hangs keeps the breaker half open to the end, which phase refuses is a race
+    assert rejected.get("circuit_open", 0) + rejected.get("half_open_full", 0) > 0
