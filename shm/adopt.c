@@ -8,6 +8,8 @@
 
 #include "shm/why.h"
 
+enum { PEEK_TRIES = 16 };
+
 static void set_reading(struct region *region, uint64_t bits)
 {
 	__atomic_store_n(&region->header->reading, bits, __ATOMIC_SEQ_CST);
@@ -29,6 +31,7 @@ static int copy_slot(const struct region *region, unsigned int slot, struct imag
 		return why_fail(why, -ENOMEM, "no memory for a policy image of %u bytes",
 				header.length);
 	memcpy(copy, region->slots[slot], header.length);
+	copy->length = header.length; /* another one by now: fails the checksum */
 	*image = copy;
 	return 0;
 }
@@ -90,6 +93,31 @@ int adopt(struct region *region, uint64_t have, struct image_header **image, uin
 	}
 	*image = copy;
 	return 1;
+}
+
+int adopt_peek(const struct region *region, struct image_header **image, char *why_text,
+	       size_t why_size)
+{
+	const struct why why = {why_text, why_size};
+	struct image_header *copy = NULL;
+	int error = -ENOENT;
+
+	for (int tries = 0; error && tries < PEEK_TRIES; tries++) {
+		uint64_t active = __atomic_load_n(&region->header->active, __ATOMIC_ACQUIRE);
+
+		if (active == 0 || active_slot(active) >= POLICY_SLOTS)
+			return why_fail(&why, -ENOENT, "no policy is published");
+		copy = NULL;
+		error = copy_slot(region, active_slot(active), &copy, &why);
+		if (!copy)
+			continue;
+		error = image_check(copy, copy->length, why_text, why_size);
+		if (error)
+			free(copy);
+	}
+	if (!error)
+		*image = copy;
+	return error;
 }
 
 void adopt_ack(struct region *region, uint64_t generation)

@@ -50,10 +50,11 @@ enum conn_flag {
 	CONN_FIN_REV_ACKED = 1 << 3,
 	CONN_VERDICT = 1 << 4,      /* the call has its verdict (POLICY "Verdicts") */
 	CONN_SYN_REPEATED = 1 << 5, /* Fender's own repeat was sent */
-	CONN_REPLIED = 1 << 6,      /* UDP: the endpoint has answered */
+	CONN_REPLIED = 1 << 6,      /* the endpoint has answered: a payload byte, a datagram */
 	CONN_SHARED_PORT = 1 << 7,  /* the SNAT port serves other endpoints too */
 	CONN_RST_SEEN = 1 << 8,     /* a reset or SYN came that its receiver must judge itself */
 	CONN_SYN_ACKED = 1 << 9,    /* the endpoint accepted the SYN */
+	CONN_ASKED = 1 << 10,       /* TCP: a payload byte of the client went to the endpoint */
 };
 
 enum { CONN_NONE = 0xffffffffu, CONN_SYN_OPTION_BYTES = 40 };

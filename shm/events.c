@@ -99,6 +99,13 @@ static const char *const names[EVENT_KINDS] = {
 	[EVENT_HEALTH_CHANGED] = "health_changed",
 	[EVENT_STALE_TABLE] = "stale_table",
 	[EVENT_ENDPOINTS_CHANGED] = "endpoints_changed",
+	[EVENT_POLICY_APPLIED] = "policy_applied",
+	[EVENT_POLICY_REFUSED] = "policy_refused",
+	[EVENT_POLICY_ROLLED_BACK] = "policy_rolled_back",
+	[EVENT_DATAPLANE_READY] = "dataplane_ready",
+	[EVENT_DATAPLANE_DIED] = "dataplane_died",
+	[EVENT_DATAPLANE_LOST] = "dataplane_lost",
+	[EVENT_DRAINING] = "draining",
 };
 
 const char *event_name(unsigned int kind)

@@ -25,9 +25,17 @@ enum event_kind {
 	EVENT_EJECTION_REFUSED, /* max_ejected */
 	EVENT_PANIC_BEGAN,      /* of a cluster; detail: priority */
 	EVENT_PANIC_ENDED,
-	EVENT_HEALTH_CHANGED,    /* of an endpoint; detail: admin word */
-	EVENT_STALE_TABLE,       /* of a cluster */
-	EVENT_ENDPOINTS_CHANGED, /* of a cluster: DNS or file; detail: count */
+	EVENT_HEALTH_CHANGED,     /* of an endpoint; detail: admin word */
+	EVENT_STALE_TABLE,        /* of a cluster */
+	EVENT_ENDPOINTS_CHANGED,  /* of a cluster: DNS or file; detail: count */
+	EVENT_POLICY_APPLIED,     /* by every worker; detail: generation, as in the next two */
+	EVENT_POLICY_REFUSED,     /* by the dataplane; the one before is back */
+	EVENT_POLICY_ROLLED_BACK, /* an earlier text is in force again: an operator's or the guard's
+				   */
+	EVENT_DATAPLANE_READY,    /* all its workers run; detail: pid, as in the next */
+	EVENT_DATAPLANE_DIED,     /* pid 0: before it was ready */
+	EVENT_DATAPLANE_LOST,     /* it died too often: on_dataplane_loss */
+	EVENT_DRAINING,           /* the instance is being stopped; detail: ms at most */
 	EVENT_KINDS,
 };
 

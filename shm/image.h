@@ -20,7 +20,7 @@
 #include "shm/limits.h"
 
 #define IMAGE_MAGIC 0x504e4446u /* "FDNP" */
-#define IMAGE_ABI   2u
+#define IMAGE_ABI   3u
 
 /* An array inside the image: byte offset from its start (8-aligned) and element count. */
 struct image_span {
@@ -57,6 +57,25 @@ enum image_jitter { JITTER_FULL = 0, JITTER_NONE = 1 };
 enum image_health_type { HEALTH_NONE = 0, HEALTH_TCP = 1, HEALTH_HTTP = 2 };
 enum image_outlier_statistics { OUTLIER_SUCCESS_RATE = 1, OUTLIER_LATENCY = 2 };
 enum image_source { SOURCE_LIST = 0, SOURCE_FILE = 1, SOURCE_DNS = 2 };
+/* Who enforces rate limits on what an interface receives. */
+enum image_limiter { LIMITER_AUTO = 0, LIMITER_XDP = 1, LIMITER_DPDK = 2, LIMITER_NONE = 3 };
+/* Numbers of ebpf/limit.h. */
+enum image_limit_algorithm {
+	IMAGE_LIMIT_NONE = 0,
+	IMAGE_LIMIT_TOKEN_BUCKET = 1,
+	IMAGE_LIMIT_LEAKY_BUCKET = 2,
+	IMAGE_LIMIT_FIXED_WINDOW = 3,
+	IMAGE_LIMIT_SLIDING_WINDOW = 4,
+};
+enum image_limit_action {
+	IMAGE_LIMIT_DROP = 0,
+	IMAGE_LIMIT_MARK = 1,
+	IMAGE_LIMIT_OBSERVE = 2,
+};
+enum image_limit_direction { IMAGE_LIMIT_TO_ENDPOINT = 1, IMAGE_LIMIT_TO_CLIENT = 2 };
+/* What to do when no dataplane will come back. */
+enum image_on_loss { ON_LOSS_DROP = 0, ON_LOSS_PASS = 1 };
+enum image_address_flag { ADDRESS_KERNEL = 1 }; /* the kernel's, on an exclusive interface */
 enum image_hash_on { HASH_ON_SOURCE_IP = 1, HASH_ON_SOURCE_PORT = 2 };
 
 /* What needs a restart of the dataplane: compared by the control plane at reload. */
@@ -73,21 +92,38 @@ struct image_sidecar {
 	uint32_t spin_us; /* adaptive idle: how long to spin before sleeping */
 	uint32_t name;    /* offset into strings */
 	uint32_t verify_checksums;
-	uint32_t buffers; /* packet buffers beyond what workers and queues need */
+	uint32_t buffers;           /* packet buffers beyond what workers and queues need */
+	uint32_t on_dataplane_loss; /* enum image_on_loss; changes without a restart */
+	uint32_t pad;
 };
-_Static_assert(sizeof(struct image_sidecar) == 56, "ABI");
+_Static_assert(sizeof(struct image_sidecar) == 64, "ABI");
+
+/*
+ * What the control plane alone acts on; changes without a restart. metrics and the log's form
+ * are no policy: they are options of `fender run`.
+ */
+struct image_guard {
+	uint32_t watch_ms;       /* 0: no guard */
+	uint32_t error_rate_ppm; /* of calls while watched; 0: not looked at */
+	uint32_t p99_us;         /* time to first byte; 0: not looked at */
+	uint32_t minimum_calls;  /* fewer calls judge nothing */
+};
+_Static_assert(sizeof(struct image_guard) == 16, "ABI");
 
 /* Names differ. */
 struct image_interface {
 	uint32_t name;   /* offset into strings */
 	uint32_t device; /* offset into strings: netdev, PCI address or vdev arguments */
 	uint8_t kind;    /* enum image_device */
-	uint8_t pad0;
-	uint16_t vlan;          /* 0: untagged, else the one VLAN id this interface speaks */
-	uint16_t mtu;           /* IP bytes; 0: the device's own */
+	uint8_t shared;  /* AF_XDP, 1: the kernel keeps the address, only what is Fender's is taken
+			  */
+	uint16_t vlan;   /* 0: untagged, else the one VLAN id this interface speaks */
+	uint16_t mtu;    /* IP bytes; 0: the device's own */
 	uint16_t snat_port_low; /* host order, inclusive */
 	uint16_t snat_port_high;
-	uint16_t pad1[3];
+	uint8_t limiter; /* enum image_limiter */
+	uint8_t pad0;
+	uint16_t pad1[2];
 };
 _Static_assert(sizeof(struct image_interface) == 24, "ABI");
 
@@ -97,9 +133,36 @@ struct image_address {
 	uint8_t family;
 	uint8_t prefix; /* bits, in terms of the family */
 	uint16_t interface;
-	uint32_t pad;
+	uint32_t flags; /* enum image_address_flag */
 };
 _Static_assert(sizeof(struct image_address) == 24, "ABI");
+
+/*
+ * One limit. Bounds are those of ebpf/limit_rule.h: limit_rule_make() takes what image_check()
+ * lets pass. Absent: all zero.
+ */
+struct image_limit {
+	uint64_t rate;      /* packets, bytes of IP total length, or connections a second */
+	uint64_t burst;     /* buckets: units; windows: 0 */
+	uint32_t window_ms; /* windows; buckets: 0 */
+	uint8_t algorithm;  /* enum image_limit_algorithm */
+	uint8_t pad[3];
+};
+_Static_assert(sizeof(struct image_limit) == 24, "ABI");
+
+/* A listener's rate limits. */
+struct image_rate_limit {
+	struct image_limit packets; /* a connection's, each direction of @directions by itself */
+	struct image_limit bytes;
+	struct image_limit source;   /* starts of connections, per client address */
+	struct image_limit listener; /* starts of connections */
+	uint8_t action;              /* enum image_limit_action; of packets and bytes */
+	uint8_t directions;          /* enum image_limit_direction, or-ed; 0 without both */
+	uint8_t source_action;       /* drop or observe */
+	uint8_t listener_action;     /* drop or observe */
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct image_rate_limit) == 104, "ABI");
 
 /*
  * Sorted: interface, family, then longest prefix first; ties by address. Host bits of to are
@@ -239,8 +302,9 @@ struct image_listener {
 	uint8_t family;
 	uint32_t pad;
 	struct image_bulkhead bulkhead; /* scope cluster, share 0 */
+	struct image_rate_limit rate_limit;
 };
-_Static_assert(sizeof(struct image_listener) == 64, "ABI");
+_Static_assert(sizeof(struct image_listener) == 168, "ABI");
 
 /*
  * Milliseconds, at most MAX_TIMEOUT_MS; 0 = off where the reference says so, but connect, idle
@@ -318,6 +382,7 @@ struct image_header {
 	uint64_t generation;   /* set when published; 0 as compiled */
 	uint64_t content_hash; /* xxh64 of the image with crc32c, generation and this field zero */
 	struct image_sidecar sidecar;
+	struct image_guard guard;
 	struct image_span interfaces;
 	struct image_span addresses;
 	struct image_span routes;
@@ -329,7 +394,7 @@ struct image_header {
 	struct image_span points;  /* uint64_t: hashes of ring hash, each ring ascending */
 	struct image_span strings; /* bytes; the first is the empty string, the last a NUL */
 };
-_Static_assert(sizeof(struct image_header) == 32 + 56 + 10 * 8, "ABI");
+_Static_assert(sizeof(struct image_header) == 32 + 64 + 16 + 10 * 8, "ABI");
 
 /* Typed access to an array of an image that image_check() accepted. */
 #define IMAGE_ARRAY(img, type, span) ((const type *)((const uint8_t *)(img) + (img)->span.off))

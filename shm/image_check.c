@@ -132,6 +132,8 @@ int image_check(const void *bytes, size_t size, char *why_text, size_t why_size)
 	if (!error)
 		error = image_check_spans(img, &why);
 	if (!error)
+		error = image_check_guard(img, &why);
+	if (!error)
 		error = image_check_network(img, &why);
 	if (!error)
 		error = image_check_listeners(img, &why);

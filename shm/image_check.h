@@ -23,6 +23,8 @@ int image_check_endpoints(const struct image_header *img, const struct why *why)
 int image_check_blocks(const struct image_header *img, uint32_t n, const struct why *why);
 int image_check_tables(const struct image_header *img, const struct why *why);
 int image_listener_bulkhead_ok(const struct image_bulkhead *b);
+int image_rate_limit_ok(const struct image_listener *l);
+int image_check_guard(const struct image_header *img, const struct why *why);
 
 /* True when @off names a string of 1 to @limit - 1 bytes without control characters. */
 int image_name_ok(const struct image_header *img, uint32_t off, uint32_t limit);

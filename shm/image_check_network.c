@@ -11,6 +11,18 @@ static int in(uint32_t value, uint32_t low, uint32_t high)
 	return value >= low && value <= high;
 }
 
+/* Where the kernel can take over: what DESIGN calls pod mode. */
+static int has_shared(const struct image_header *img)
+{
+	const struct image_interface *i = IMAGE_ARRAY(img, struct image_interface, interfaces);
+
+	for (uint32_t n = 0; n < img->interfaces.count; n++) {
+		if (i[n].shared)
+			return 1;
+	}
+	return 0;
+}
+
 static int check_sidecar(const struct image_header *img, const struct why *why)
 {
 	const struct image_sidecar *s = &img->sidecar;
@@ -29,6 +41,9 @@ static int check_sidecar(const struct image_header *img, const struct why *why)
 		{"spin_us", s->spin_us, 0, MAX_SPIN_US},
 		{"verify_checksums", s->verify_checksums, 0, 1},
 		{"buffers", s->buffers, 0, MAX_BUFFERS},
+		{"on_dataplane_loss", s->on_dataplane_loss, ON_LOSS_DROP,
+		 has_shared(img) ? ON_LOSS_PASS : ON_LOSS_DROP},
+		{"padding", s->pad, 0, 0},
 		{"number of listeners", img->listeners.count, 0, s->listeners},
 		{"number of clusters", img->clusters.count, 0, s->clusters},
 		{"number of endpoints", img->endpoints.count, 0, s->endpoints},
@@ -62,7 +77,11 @@ static int check_interface(const struct image_header *img, uint32_t n, const str
 	if (i->snat_port_low == 0 || i->snat_port_low > i->snat_port_high)
 		return why_fail(why, -EINVAL, "interface %u: SNAT ports %u-%u", n, i->snat_port_low,
 				i->snat_port_high);
-	if (i->pad0 || i->pad1[0] || i->pad1[1] || i->pad1[2])
+	if (i->shared > 1 || (i->shared && i->kind != DEVICE_AF_XDP))
+		return why_fail(why, -EINVAL, "interface %u: shared %u", n, i->shared);
+	if (i->limiter > LIMITER_NONE || (i->limiter == LIMITER_XDP && i->kind != DEVICE_AF_XDP))
+		return why_fail(why, -EINVAL, "interface %u: limiter %u", n, i->limiter);
+	if (i->pad0 || i->pad1[0] || i->pad1[1])
 		return why_fail(why, -EINVAL, "interface %u: padding is not zero", n);
 	for (uint32_t k = 0; k < n; k++) {
 		if (strcmp(image_string(img, all[k].name), image_string(img, i->name)) == 0)
@@ -79,15 +98,19 @@ static unsigned int family_bits(uint8_t family)
 static int check_address(const struct image_header *img, uint32_t n, const struct why *why)
 {
 	const struct image_address *all = IMAGE_ARRAY(img, struct image_address, addresses);
+	const struct image_interface *interface;
 	const struct image_address *a = &all[n];
 
 	if (a->interface >= img->interfaces.count)
 		return why_fail(why, -EINVAL, "address %u: interface %u", n, a->interface);
+	interface = &IMAGE_ARRAY(img, struct image_interface, interfaces)[a->interface];
 	if (!image_ip_ok(&a->ip, a->family) || image_ip_unspecified(&a->ip, a->family) ||
 	    a->prefix > family_bits(a->family))
 		return why_fail(why, -EINVAL, "address %u: bad family, address or prefix", n);
-	if (a->pad)
-		return why_fail(why, -EINVAL, "address %u: padding is not zero", n);
+	if (a->flags & ~(uint32_t)ADDRESS_KERNEL)
+		return why_fail(why, -EINVAL, "address %u: flags %#x", n, a->flags);
+	if ((a->flags & ADDRESS_KERNEL) && (interface->kind != DEVICE_AF_XDP || interface->shared))
+		return why_fail(why, -EINVAL, "address %u: no kernel keeps it", n);
 	for (uint32_t k = 0; k < n; k++) {
 		if (memcmp(&all[k].ip, &a->ip, sizeof(a->ip)) == 0)
 			return why_fail(why, -EINVAL, "addresses %u and %u are equal", k, n);

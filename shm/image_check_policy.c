@@ -12,6 +12,19 @@ static int name_has_key(const struct image_header *img, uint32_t name, uint64_t 
 	return image_name_ok(img, name, NAME_BYTES) && name_key(image_string(img, name)) == key;
 }
 
+/* What is for such an address never comes to Fender. */
+static int is_kernel_address(const struct image_header *img, const struct image_listener *l)
+{
+	const struct image_address *a = IMAGE_ARRAY(img, struct image_address, addresses);
+
+	for (uint32_t i = 0; i < img->addresses.count; i++) {
+		if ((a[i].flags & ADDRESS_KERNEL) && a[i].interface == l->interface &&
+		    memcmp(&a[i].ip, &l->ip, sizeof(l->ip)) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static int check_listener(const struct image_header *img, uint32_t n, const struct why *why)
 {
 	const struct image_listener *all = IMAGE_ARRAY(img, struct image_listener, listeners);
@@ -29,6 +42,10 @@ static int check_listener(const struct image_header *img, uint32_t n, const stru
 		return why_fail(why, -EINVAL, "listener %u: padding is not zero", n);
 	if (!image_listener_bulkhead_ok(&l->bulkhead))
 		return why_fail(why, -EINVAL, "listener %u: bad bulkhead", n);
+	if (!image_rate_limit_ok(l))
+		return why_fail(why, -EINVAL, "listener %u: bad rate limit", n);
+	if (is_kernel_address(img, l))
+		return why_fail(why, -EINVAL, "listener %u: bound to an address of the kernel", n);
 	if (n > 0 && image_listener_order(l - 1, l) >= 0)
 		return why_fail(why, -EINVAL, "listener %u: out of order or twice", n);
 	for (uint32_t k = 0; k < n; k++) {
@@ -116,7 +133,8 @@ static int snat_is_ours(const struct image_header *img, const struct image_endpo
 	const struct image_address *a = IMAGE_ARRAY(img, struct image_address, addresses);
 
 	for (uint32_t i = 0; i < img->addresses.count; i++) {
-		if (a[i].interface == e->interface && memcmp(&a[i].ip, &e->snat, 16) == 0)
+		if (a[i].interface == e->interface && !(a[i].flags & ADDRESS_KERNEL) &&
+		    memcmp(&a[i].ip, &e->snat, 16) == 0)
 			return 1;
 	}
 	return 0;

@@ -4,7 +4,9 @@
  *
  *   header | section table | 3 policy slots | registry | worker blocks |
  *   interface, listener, cluster, endpoint counters | ports | connections |
- *   policy counters | listener, cluster, endpoint state | sources | outcomes | events
+ *   policy counters | listener, cluster, endpoint state | sources | outcomes | events |
+ *   interface control | limits: counters, connections, sources |
+ *   latency histograms | neighbours of the kernel | captured packets
  *
  * Sections are page-aligned, their place and size stand in the section table.
  * No pointers: offsets and indexes only. Every line has one writer, named here.
@@ -18,13 +20,17 @@
 
 #include <stdint.h>
 
+#include "shm/capture.h"
 #include "shm/counters.h"
 #include "shm/events.h"
+#include "shm/histogram.h"
+#include "shm/kernel_neighbours.h"
+#include "shm/limit_counters.h"
 #include "shm/limits.h"
 #include "shm/state.h"
 
 #define REGION_MAGIC 0x4745524e44464f46ull
-#define REGION_ABI   2u
+#define REGION_ABI   3u
 
 enum section_kind {
 	SECTION_SLOTS = 1,          /* POLICY_SLOTS x slot_bytes; control plane */
@@ -46,6 +52,15 @@ enum section_kind {
 	SECTION_CLUSTER_OUTCOMES,   /* [worker][cluster slots] struct outcomes; the worker */
 	SECTION_ENDPOINT_OUTCOMES,  /* [worker][endpoint slots] */
 	SECTION_EVENTS,             /* struct event_ring; any worker, main thread, control plane */
+	SECTION_INTERFACES,         /* struct interface_control x MAX_INTERFACES; control plane */
+	SECTION_LIMIT_COUNTERS,     /* [worker][listener slots]; the worker */
+	SECTION_FLOW_LIMITS,        /* [worker][connections_per_worker]; the worker */
+	SECTION_LIMIT_SOURCES,      /* [source_lines]; any worker by atomics */
+	SECTION_HISTOGRAMS,         /* [worker][cluster slots]; the worker */
+	SECTION_HISTOGRAM_BLOCKS,   /* [worker][16 x cluster slots], shm/histogram.h; the worker */
+	SECTION_KERNEL_NEIGHBOURS,  /* struct kernel_neighbours, its header says who writes */
+	SECTION_CAPTURE_CONTROL,    /* struct capture_control; control plane */
+	SECTION_CAPTURE_RINGS,      /* [worker] struct capture_ring; the worker */
 	SECTION_KIND_END,
 };
 
@@ -58,7 +73,7 @@ struct section {
 };
 _Static_assert(sizeof(struct section) == 32, "ABI");
 
-enum { REGION_MAX_SECTIONS = 24 };
+enum { REGION_MAX_SECTIONS = 32 };
 
 /*
  * A name that has state: listener, cluster or endpoint. Open addressing by key, linear
@@ -71,6 +86,24 @@ struct registry_entry {
 	char name[112];      /* listener or cluster name, or "<cluster>/<ip>:<port>" */
 };
 _Static_assert(sizeof(struct registry_entry) == 128, "ABI");
+
+/*
+ * How a dataplane that starts shall open an interface. Written before it is started, and read at
+ * its start only: what fell back because the kernel does not take the program stays so.
+ */
+struct interface_control {
+	uint32_t limiter; /* enum image_limiter in force: xdp, dpdk or none */
+	uint32_t program; /* enum interface_program */
+	uint32_t row;     /* of the limiter's map "interfaces" */
+	uint32_t pad[13];
+};
+_Static_assert(sizeof(struct interface_control) == 64, "ABI");
+
+enum interface_program {
+	PROGRAM_NONE = 0,    /* no AF_XDP */
+	PROGRAM_FENDER = 1,  /* ebpf/fender.bpf.c, its maps pinned below bpf_root */
+	PROGRAM_DEFAULT = 2, /* libxdp's: redirects all, limits nothing */
+};
 
 enum worker_state { WORKER_STOPPED = 0, WORKER_RUNNING = 1, WORKER_PARKED = 2 };
 
@@ -90,7 +123,9 @@ struct worker_block {
 	uint64_t challenges_answered;
 	uint64_t syn_repeated;
 	uint64_t wheel_fired;
-	uint64_t pad[3];
+	uint64_t applied_ns;  /* when it took applied_generation; stored before that */
+	uint64_t refuses_new; /* 1: as drain_until_ns says; stored after connections_open */
+	uint64_t pad;
 	struct packet_counters packets;
 };
 _Static_assert(sizeof(struct worker_block) == 128 + 576, "ABI");
@@ -131,7 +166,8 @@ struct region_header {
 	uint64_t writer_epoch; /* of the newest writer, see publisher_begin() */
 	uint64_t controlplane_pid;
 	uint64_t controlplane_heartbeat_ns;
-	uint64_t pad1[4];
+	uint64_t drain_until_ns; /* until then new connections are refused; 0: they are not */
+	uint64_t pad1[3];
 
 	/* Dataplane main thread's lines. */
 	uint64_t reading; /* bit i: slot i is being copied */

@@ -64,6 +64,19 @@ enum fender_limits {
 	MAX_ATTEMPTS = 10,
 	MAX_QUEUE = 2048,       /* pending calls of a listener or cluster */
 	MAX_PERMITS = 16777215, /* of a bulkhead */
+
+	MIN_LIMIT_WINDOW_MS = 100, /* of a rate limit */
+	MAX_LIMIT_WINDOW_MS = 3600 * 1000,
+	MAX_LIMIT_FILL_S = 24 * 3600, /* a bucket takes to fill: burst / rate */
+	MAX_GUARD_WATCH_MS = 3600 * 1000,
+	MAX_GUARD_P99_US = 600 * 1000 * 1000,
+	MAX_GUARD_CALLS = 1000 * 1000,
+	COMMON_MTU = 1500, /* of an interface that does not say */
 };
+
+/* Rate limits; the same bounds as those of ebpf/limit_rule.h. */
+#define MAX_LIMIT_RATE  (1ull << 35) /* units a second */
+#define MAX_LIMIT_BURST (1ull << 40)
+#define MAX_LIMIT_COUNT ((1ull << 33) - 1) /* units a window */
 
 #endif

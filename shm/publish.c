@@ -34,13 +34,12 @@ static unsigned int free_slot(const struct region *region, uint64_t active, int 
 	return slot;
 }
 
-int publish(struct region *region, const struct image_header *image, int reader_dead,
-	    uint64_t *generation)
+int publish_prepare(const struct region *region, const struct image_header *image, int reader_dead,
+		    uint64_t *generation)
 {
 	uint64_t active = __atomic_load_n(&region->header->active, __ATOMIC_SEQ_CST);
 	const uint64_t next = active_generation(active) + 1;
 	char why[160];
-	unsigned int slot;
 	int error;
 
 	if (is_stale(region))
@@ -50,13 +49,25 @@ int publish(struct region *region, const struct image_header *image, int reader_
 	error = image_check(image, image->length, why, sizeof(why));
 	if (error)
 		return error;
-	slot = free_slot(region, active, reader_dead);
-	if (slot == POLICY_SLOTS)
+	if (free_slot(region, active, reader_dead) == POLICY_SLOTS)
 		return -EBUSY;
 	error = claim_names(region, image, next, reader_dead);
-	if (error)
-		return error;
+	if (!error)
+		*generation = next;
+	return error;
+}
 
+int publish_commit(struct region *region, const struct image_header *image, int reader_dead,
+		   uint64_t *generation)
+{
+	uint64_t active = __atomic_load_n(&region->header->active, __ATOMIC_SEQ_CST);
+	const uint64_t next = active_generation(active) + 1;
+	unsigned int slot = free_slot(region, active, reader_dead);
+
+	if (is_stale(region))
+		return -ESTALE;
+	if (slot == POLICY_SLOTS)
+		return -EBUSY;
 	memcpy(region->slots[slot], image, image->length);
 	image_seal((struct image_header *)region->slots[slot], next);
 	/*
@@ -69,6 +80,14 @@ int publish(struct region *region, const struct image_header *image, int reader_
 		return -ESTALE;
 	*generation = next;
 	return 0;
+}
+
+int publish(struct region *region, const struct image_header *image, int reader_dead,
+	    uint64_t *generation)
+{
+	int error = publish_prepare(region, image, reader_dead, generation);
+
+	return error ? error : publish_commit(region, image, reader_dead, generation);
 }
 
 enum adoption adoption(const struct region *region, uint64_t generation, char *why, size_t why_size)

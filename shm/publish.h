@@ -40,7 +40,27 @@ static inline unsigned int active_slot(uint64_t active)
 void publisher_begin(struct region *region);
 
 /**
- * publish() - make an image the active generation
+ * publish_prepare() - everything of publish() that can fail but the swap itself
+ * @generation: receives the number that publish_commit() will give it (last + 1, from 1)
+ *
+ * Afterwards every name of @image has its registry slot, so that what is numbered by slots can be
+ * staged before the swap. Leaving it at that is allowed: the names are retired like any other.
+ * Thread, cost and errors as publish().
+ */
+int publish_prepare(const struct region *region, const struct image_header *image, int reader_dead,
+		    uint64_t *generation);
+
+/**
+ * publish_commit() - make an image that publish_prepare() took the active generation
+ *
+ * At once after it, with the same arguments.
+ * Return: 0; -ESTALE there is a newer writer; -EBUSY no free slot.
+ */
+int publish_commit(struct region *region, const struct image_header *image, int reader_dead,
+		   uint64_t *generation);
+
+/**
+ * publish() - make an image the active generation: publish_prepare(), then publish_commit()
  * @image: sealed by image_seal(); its generation and checksum are set anew in the slot's copy
  * @reader_dead: the caller holds proof that no dataplane runs (its process lock is free), so
  *               that a bit left in reading by a killed reader is ignored
@@ -77,6 +97,15 @@ enum adoption adoption(const struct region *region, uint64_t generation, char *w
  */
 int adopt(struct region *region, uint64_t have, struct image_header **image, uint64_t *refused,
 	  char *why, size_t why_size);
+
+/**
+ * adopt_peek() - a validated copy of the active image, taken without marking its slot
+ *
+ * For a process that is not the reader yet. A copy that a writer changed meanwhile is tried again.
+ * Return: 0, *@image is the caller's; -ENOENT nothing is published; -errno with @why (160 bytes).
+ */
+int adopt_peek(const struct region *region, struct image_header **image, char *why,
+	       size_t why_size);
 
 /* Tell the control plane. Dataplane's main thread only. */
 void adopt_ack(struct region *region, uint64_t generation);

@@ -49,7 +49,8 @@
 	X(IDLE_TIMEOUT, idle_timeout, "no packet for the idle time")                             \
 	X(SNAT_REUSE_CHALLENGE, snat_reuse_challenge,                                            \
 	  "challenge ACK of an endpoint that remembers the port; answered")                      \
-	X(DRAINING, draining, "the listener or endpoint left the policy")                        \
+	X(DRAINING, draining,                                                                    \
+	  "the listener or endpoint left the policy, or Fender is being stopped")                \
 	X(DATAPLANE_RESTART, dataplane_restart, "in flight when the dataplane died")             \
 	X(CIRCUIT_OPEN, circuit_open, "the cluster's circuit breaker is open")                   \
 	X(HALF_OPEN_FULL, half_open_full,                                                        \
@@ -58,7 +59,15 @@
 	X(QUEUE_FULL, queue_full, "all permits are taken and the queue is full")                 \
 	X(QUEUE_TIMEOUT, queue_timeout, "no permit came free within queue_timeout")              \
 	X(OVERLOAD, overload, "the cluster has its share of the connection table")               \
-	X(EXPECT_REPLY, expect_reply, "the endpoint did not reply within expect_reply")
+	X(EXPECT_REPLY, expect_reply, "the endpoint did not reply within expect_reply")          \
+	X(RATE_LIMITED_CONNECTION, rate_limited_connection,                                      \
+	  "beyond the connection's rate limit in packets or bytes")                              \
+	X(RATE_LIMITED_SOURCE, rate_limited_source,                                              \
+	  "a start of a connection beyond the limit of its source")                              \
+	X(RATE_LIMITED_LISTENER, rate_limited_listener,                                          \
+	  "a start of a connection beyond the limit of its listener")                            \
+	X(RATE_LIMITED_CONTENDED, rate_limited_contended,                                        \
+	  "a start of a connection while others kept changing the word of its limit")
 
 enum reason {
 #define X(id, name, text) REASON_##id,

@@ -48,6 +48,15 @@ static void resolve(struct region *region, const struct region_shape *shape)
 	region->cluster_outcomes = section_at(region, s, SECTION_CLUSTER_OUTCOMES);
 	region->endpoint_outcomes = section_at(region, s, SECTION_ENDPOINT_OUTCOMES);
 	region->events = section_at(region, s, SECTION_EVENTS);
+	region->interfaces = section_at(region, s, SECTION_INTERFACES);
+	region->limit_counters = section_at(region, s, SECTION_LIMIT_COUNTERS);
+	region->flow_limits = section_at(region, s, SECTION_FLOW_LIMITS);
+	region->limit_sources = section_at(region, s, SECTION_LIMIT_SOURCES);
+	region->histograms = section_at(region, s, SECTION_HISTOGRAMS);
+	region->histogram_blocks = section_at(region, s, SECTION_HISTOGRAM_BLOCKS);
+	region->kernel_neighbours = section_at(region, s, SECTION_KERNEL_NEIGHBOURS);
+	region->capture = section_at(region, s, SECTION_CAPTURE_CONTROL);
+	region->capture_rings = section_at(region, s, SECTION_CAPTURE_RINGS);
 }
 
 static int map_file(struct region *region, int fd, uint64_t bytes)
@@ -175,6 +184,60 @@ int region_open(struct region *region, const char *path, char *why_text, size_t 
 close:
 	close(fd);
 	return error;
+}
+
+static int copy_file(struct region *region, int fd, uint64_t bytes)
+{
+	uint8_t *base =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t done = 0;
+
+	if (base == MAP_FAILED)
+		return -errno;
+	region->header = (struct region_header *)base;
+	region->bytes = bytes;
+	region->fd = fd;
+	while (done < bytes) {
+		ssize_t n = pread(fd, base + done, bytes - done, (off_t)done);
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+int region_load(struct region *region, const char *path, int *other_boot, char *why_text,
+		size_t why_size)
+{
+	const struct why why = {why_text, why_size};
+	struct region_header header;
+	struct region_shape shape;
+	int error;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	memset(region, 0, sizeof(*region));
+	if (fd < 0)
+		return why_fail(&why, -errno, "cannot open %.80s: %m", path);
+	error = read_header(fd, path, &header, &why);
+	*other_boot = error == -ESTALE;
+	if (error && error != -ESTALE) {
+		close(fd);
+		return error;
+	}
+	error = copy_file(region, fd, header.total_bytes);
+	if (error) {
+		errno = -error;
+		why_fail(&why, error, "cannot read %.80s: %m", path);
+		if (region->header)
+			region_close(region);
+		else
+			close(fd);
+		return error;
+	}
+	shape = region_header_shape(&header);
+	resolve(region, &shape);
+	return 0;
 }
 
 int region_matches(const struct region *region, const struct region_spec *spec)

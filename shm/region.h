@@ -65,6 +65,15 @@ struct region {
 	struct outcomes *cluster_outcomes;
 	struct outcomes *endpoint_outcomes;
 	struct event_ring *events;
+	struct interface_control *interfaces; /* [MAX_INTERFACES] */
+	struct worker_limit_counters *limit_counters;
+	struct flow_limit *flow_limits;
+	struct source_limit_line *limit_sources; /* [shape.source_lines] */
+	struct cluster_histograms *histograms;   /* see region_histograms() */
+	struct histogram_block *histogram_blocks;
+	struct kernel_neighbours *kernel_neighbours;
+	struct capture_control *capture;
+	struct capture_ring *capture_rings; /* [shape.workers] */
 };
 
 /* Bytes a region made by @spec takes on tmpfs; 0 when the spec is out of bounds. */
@@ -91,6 +100,17 @@ int region_create(struct region *region, const char *path, const struct region_s
  * Return: 0; -ENOENT; -EPROTO another ABI; -ESTALE another boot; -EINVAL corrupt; -errno.
  */
 int region_open(struct region *region, const char *path, char *why, size_t why_size);
+
+/**
+ * region_load() - a private copy of a region's file, to look at: of a dead instance, or a live one
+ * whose words are then of instants a little apart
+ *
+ * Checked like region_open() does, but for the boot: @other_boot is set when it is of another
+ * one. What the file says or becomes later cannot hurt, what is in the sections is not checked.
+ * Return: 0; -errno, -EINVAL, -EPROTO with a sentence in @why. For region_close().
+ */
+int region_load(struct region *region, const char *path, int *other_boot, char *why,
+		size_t why_size);
 
 /* True when an open region has exactly the shape that @spec asks for. */
 int region_matches(const struct region *region, const struct region_spec *spec);
@@ -143,6 +163,18 @@ static inline struct outcomes *region_endpoint_outcomes(const struct region *r, 
 static inline struct conn *region_connections(const struct region *r, uint32_t worker)
 {
 	return &r->connections[(uint64_t)worker * r->shape.connections_per_worker];
+}
+
+static inline struct worker_limit_counters *region_limit_counters(const struct region *r,
+								  uint32_t worker, uint32_t slot)
+{
+	return &r->limit_counters[(uint64_t)worker * r->shape.listener_slots + slot];
+}
+
+/* Of the connections at region_connections(), entry by entry. */
+static inline struct flow_limit *region_flow_limits(const struct region *r, uint32_t worker)
+{
+	return &r->flow_limits[(uint64_t)worker * r->shape.connections_per_worker];
 }
 
 #endif

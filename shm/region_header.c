@@ -123,7 +123,9 @@ int region_header_check(const struct region_header *header, uint64_t file_bytes,
 	if (header->magic != REGION_MAGIC)
 		return why_fail(why, -EINVAL, "not a Fender region: wrong magic");
 	if (header->abi_version != REGION_ABI)
-		return why_fail(why, -EPROTO, "region has ABI %u, this program speaks %u",
+		return why_fail(why, -EPROTO,
+				"region has ABI %u, this program speaks %u: stop the instance and "
+				"start it anew",
 				header->abi_version, REGION_ABI);
 	if (header->ready != 1)
 		return why_fail(why, -EINVAL, "region was never completed");

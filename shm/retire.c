@@ -121,14 +121,19 @@ static void clear(void *state, size_t bytes)
 static void clear_listener(const struct region *region, uint32_t slot)
 {
 	clear(&region->listener_state[slot], sizeof(struct listener_state));
-	for (uint32_t w = 0; w < region->shape.workers; w++)
+	for (uint32_t w = 0; w < region->shape.workers; w++) {
 		clear(region_listener_counters(region, w, slot), sizeof(struct listener_counters));
+		clear(region_limit_counters(region, w, slot), sizeof(struct worker_limit_counters));
+	}
 }
 
 static void clear_cluster(const struct region *region, uint32_t slot)
 {
 	clear(&region->cluster_state[slot], sizeof(struct cluster_state));
 	for (uint32_t w = 0; w < region->shape.workers; w++) {
+		const struct histograms h = region_histograms(region, w);
+
+		histogram_clear(&h, slot);
 		clear(region_cluster_counters(region, w, slot), sizeof(struct call_counters));
 		clear(region_policy_counters(region, w, slot), sizeof(struct policy_counters));
 		clear(region_cluster_outcomes(region, w, slot), sizeof(struct outcomes));

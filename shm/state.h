@@ -118,7 +118,10 @@ _Static_assert(__builtin_offsetof(struct cluster_state, bulkhead) == 64, "ABI");
 struct listener_state {
 	struct bulkhead_state bulkhead;
 	uint64_t ticket;
-	uint64_t pad[5];
+	uint64_t limit_starts; /* ebpf/limit.h: starts of connections, where a worker limits them */
+	uint32_t limit_shape;  /* the rule's when that began; 0: not begun */
+	uint32_t pad0;
+	uint64_t pad[3];
 };
 _Static_assert(sizeof(struct listener_state) == 64, "ABI");
 

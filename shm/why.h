@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One sentence on failure, for whoever asked; private to shm/. */
+/* One sentence on failure, for whoever asked; for shm/ and controlplane/. */
 #ifndef FENDER_SHM_WHY_H
 #define FENDER_SHM_WHY_H
 

@@ -57,7 +57,8 @@ static inline uint64_t image_walk(const struct image_header *img)
 	uint64_t sum = walk_network(img);
 
 	for (uint32_t k = 0; k < img->listeners.count; k++)
-		sum += strlen(image_string(img, l[k].name)) + i[l[k].interface].vlan +
+		sum += l[k].rate_limit.packets.rate + l[k].rate_limit.listener.algorithm +
+		       strlen(image_string(img, l[k].name)) + i[l[k].interface].vlan +
 		       walk_cluster(img, &c[l[k].cluster]);
 	for (uint32_t k = 0; k < img->clusters.count; k++)
 		sum += walk_cluster(img, &c[k]);

@@ -12,7 +12,7 @@
 
 enum {
 	SAMPLE_INTERFACES = 2,
-	SAMPLE_ADDRESSES = 4,
+	SAMPLE_ADDRESSES = 5,
 	SAMPLE_ROUTES = 5,
 	SAMPLE_NEIGHBOURS = 2,
 	SAMPLE_LISTENERS = 3,
@@ -91,7 +91,7 @@ static inline void sample_spans(struct sample *s, uint32_t maglev_size)
 static inline void sample_network(struct sample *s)
 {
 	static const char *const own[SAMPLE_ADDRESSES] = {"10.1.0.1", "fd01::1", "10.2.0.1",
-							  "fd02::1"};
+							  "fd02::1", "10.2.0.3"};
 	static const struct {
 		const char *to, *via;
 		uint16_t interface;
@@ -108,6 +108,8 @@ static inline void sample_network(struct sample *s)
 			.kind = DEVICE_AF_XDP,
 			.vlan = i ? 100 : 0,
 			.mtu = i ? 0 : 1500,
+			.shared = i == 0,
+			.limiter = i ? LIMITER_XDP : LIMITER_AUTO,
 			.snat_port_low = 32768,
 			.snat_port_high = 60999,
 		};
@@ -115,8 +117,11 @@ static inline void sample_network(struct sample *s)
 		s->addresses[i] = (struct image_address){
 			.ip = sample_ip(own[i]),
 			.family = sample_family(own[i]),
-			.prefix = i % 2 ? 64 : 24,
-			.interface = (uint16_t)(i / 2),
+			.prefix = i == 4  ? 32
+				  : i % 2 ? 64
+					  : 24,
+			.interface = i >= 2,
+			.flags = i == 4 ? ADDRESS_KERNEL : 0,
 		};
 	for (uint32_t i = 0; i < SAMPLE_ROUTES; i++)
 		s->routes[i] = (struct image_route){
@@ -195,7 +200,7 @@ static inline void sample_blocks(struct sample *s)
 		.unhealthy_interval_ms = 10000,
 		.timeout_ms = 5000,
 		.mode = MODE_ENFORCE,
-		.source = sample_ip("10.2.0.1"),
+		.source = sample_ip("10.2.0.3"),
 	};
 	s->clusters[SAMPLE_CLUSTERS - 1].source = (struct image_endpoint_source){
 		.kind = SOURCE_DNS,
@@ -296,6 +301,17 @@ static inline void sample_listeners(struct sample *s)
 		.max_queue = 10,
 		.queue_timeout_ms = 100,
 	};
+	s->listeners[0].rate_limit = (struct image_rate_limit){
+		.packets = {.rate = 20000, .burst = 40000, .algorithm = IMAGE_LIMIT_TOKEN_BUCKET},
+		.bytes = {.rate = 10 << 20,
+			  .burst = 1 << 20,
+			  .algorithm = IMAGE_LIMIT_LEAKY_BUCKET},
+		.source = {.rate = 200, .window_ms = 1000, .algorithm = IMAGE_LIMIT_FIXED_WINDOW},
+		.listener = {.rate = 5, .window_ms = 500, .algorithm = IMAGE_LIMIT_SLIDING_WINDOW},
+		.action = IMAGE_LIMIT_MARK,
+		.directions = IMAGE_LIMIT_TO_ENDPOINT | IMAGE_LIMIT_TO_CLIENT,
+		.listener_action = IMAGE_LIMIT_OBSERVE,
+	};
 }
 
 /* What stands behind struct sample. */
@@ -336,7 +352,10 @@ static inline struct sample *sample_make(uint32_t maglev_size, uint32_t tag)
 		.slot_bytes = DEFAULT_SLOT_BYTES,
 		.spin_us = tag,
 		.name = sample_string(s, "sample-0"),
+		.on_dataplane_loss = ON_LOSS_PASS,
 	};
+	s->header.guard = (struct image_guard){
+		.watch_ms = 30000, .error_rate_ppm = 50000, .p99_us = 250000, .minimum_calls = 20};
 	sample_network(s);
 	sample_clusters(s, maglev_size);
 	sample_endpoints(s);
@@ -363,6 +382,8 @@ static inline struct sample *sample_bare(uint32_t tag)
 	h->strings = (struct image_span){sizeof(*h), sizeof(strings)};
 	h->length = sizeof(*h) + sizeof(strings);
 	h->sidecar.name = 1;
+	h->sidecar.on_dataplane_loss = ON_LOSS_DROP;
+	h->guard = (struct image_guard){0};
 	memcpy((uint8_t *)s + sizeof(*h), strings, sizeof(strings));
 	image_seal(h, 0);
 	return s;

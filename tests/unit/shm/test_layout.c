@@ -11,7 +11,7 @@
 #include "shm/publish.h"
 #include "tests/unit/shm/suite.h"
 
-enum { GOLDEN_REGION_ABI = 2, GOLDEN_IMAGE_ABI = 2 };
+enum { GOLDEN_REGION_ABI = 3, GOLDEN_IMAGE_ABI = 3 };
 
 struct row {
 	const char *name;
@@ -91,6 +91,31 @@ static void enumerators_keep_their_values(void)
 		{SECTION_CLUSTER_OUTCOMES, 17},
 		{SECTION_ENDPOINT_OUTCOMES, 18},
 		{SECTION_EVENTS, 19},
+		{SECTION_INTERFACES, 20},
+		{SECTION_LIMIT_COUNTERS, 21},
+		{SECTION_FLOW_LIMITS, 22},
+		{SECTION_LIMIT_SOURCES, 23},
+		{SECTION_HISTOGRAMS, 24},
+		{SECTION_HISTOGRAM_BLOCKS, 25},
+		{SECTION_KERNEL_NEIGHBOURS, 26},
+		{SECTION_CAPTURE_CONTROL, 27},
+		{SECTION_CAPTURE_RINGS, 28},
+		{CAPTURE_TRANSMITTED, 3},
+		{CAPTURE_REASON, 64},
+		{HISTOGRAM_CONNECT, 0},
+		{HISTOGRAM_FIRST_BYTE, 1},
+		{HISTOGRAM_DURATION, 2},
+		{HISTOGRAM_QUEUE_WAIT, 3},
+		{HISTOGRAM_OCTAVES, 32},
+		{HISTOGRAM_OCTAVE_BUCKETS, 16},
+		{HISTOGRAM_SLOT_BLOCKS, 16},
+		{KERNEL_NEIGHBOUR_NONE, 0},
+		{KERNEL_NEIGHBOUR_KNOWN, 1},
+		{KERNEL_NEIGHBOUR_GONE, 2},
+		{KERNEL_NEIGHBOURS, 1024},
+		{NEIGHBOUR_WISHES, 32},
+		{CONN_REPLIED, 64},
+		{CONN_ASKED, 1024},
 		{WORKER_STOPPED, 0},
 		{WORKER_RUNNING, 1},
 		{WORKER_PARKED, 2},
@@ -145,6 +170,13 @@ static void enumerators_keep_their_values(void)
 		{EVENT_HEALTH_CHANGED, 10},
 		{EVENT_STALE_TABLE, 11},
 		{EVENT_ENDPOINTS_CHANGED, 12},
+		{EVENT_POLICY_APPLIED, 13},
+		{EVENT_POLICY_REFUSED, 14},
+		{EVENT_POLICY_ROLLED_BACK, 15},
+		{EVENT_DATAPLANE_READY, 16},
+		{EVENT_DATAPLANE_DIED, 17},
+		{EVENT_DATAPLANE_LOST, 18},
+		{EVENT_DRAINING, 19},
 		{SUBJECT_LISTENER, 1},
 		{SUBJECT_CLUSTER, 2},
 		{SUBJECT_ENDPOINT, 3},
@@ -186,6 +218,23 @@ static void enumerators_keep_their_values(void)
 		{SOURCE_LIST, 0},
 		{SOURCE_FILE, 1},
 		{SOURCE_DNS, 2},
+		{LIMITER_AUTO, 0},
+		{LIMITER_XDP, 1},
+		{LIMITER_DPDK, 2},
+		{LIMITER_NONE, 3},
+		{IMAGE_LIMIT_NONE, 0},
+		{IMAGE_LIMIT_TOKEN_BUCKET, 1},
+		{IMAGE_LIMIT_LEAKY_BUCKET, 2},
+		{IMAGE_LIMIT_FIXED_WINDOW, 3},
+		{IMAGE_LIMIT_SLIDING_WINDOW, 4},
+		{IMAGE_LIMIT_DROP, 0},
+		{IMAGE_LIMIT_MARK, 1},
+		{IMAGE_LIMIT_OBSERVE, 2},
+		{IMAGE_LIMIT_TO_ENDPOINT, 1},
+		{IMAGE_LIMIT_TO_CLIENT, 2},
+		{ON_LOSS_DROP, 0},
+		{ON_LOSS_PASS, 1},
+		{ADDRESS_KERNEL, 1},
 		{HASH_ON_SOURCE_IP, 1},
 		{HASH_ON_SOURCE_PORT, 2},
 		{REASON_SLOTS, 64},
@@ -195,6 +244,9 @@ static void enumerators_keep_their_values(void)
 		{BUDGET_MARKS, 16},
 		{LATENCY_BUCKETS, 60},
 		{SOURCES_PER_LINE, 8},
+		{SOURCE_LIMITS_PER_LINE, 4},
+		{WORKER_LIMIT_SLOTS, 16},
+		{WORKER_LIMIT_EVENT_SLOTS, 4},
 		{POLICY_SLOTS, 3},
 		{MAX_INTERFACES, 16},
 		{NAME_BYTES, 64},
@@ -210,7 +262,7 @@ static void writers_have_lines_of_their_own(void)
 {
 #define LINE(field) (offsetof(struct region_header, field) / 64)
 	CU_ASSERT(LINE(pad0[5]) < LINE(active));
-	CU_ASSERT(LINE(pad1[3]) < LINE(reading));
+	CU_ASSERT(LINE(pad1[2]) < LINE(reading));
 	CU_ASSERT(LINE(nack_text[191]) < LINE(sections));
 #undef LINE
 	CU_ASSERT_EQUAL(sizeof(struct worker_block) % 64, 0);
@@ -225,6 +277,10 @@ static void writers_have_lines_of_their_own(void)
 	CU_ASSERT_EQUAL(sizeof(struct endpoint_state) % 64, 0);
 	CU_ASSERT_EQUAL(sizeof(struct source_line) % 64, 0);
 	CU_ASSERT_EQUAL(sizeof(struct outcomes) % 64, 0);
+	/* a worker has an even number of listeners' */
+	CU_ASSERT_EQUAL(2 * sizeof(struct worker_limit_counters) % 64, 0);
+	CU_ASSERT_EQUAL(sizeof(struct flow_limit), 64);
+	CU_ASSERT_EQUAL(sizeof(struct source_limit_line), 64);
 	CU_ASSERT_EQUAL(offsetof(struct event_ring, entries) % 64, 0);
 	CU_ASSERT_EQUAL(sizeof(struct event), 64);
 }
