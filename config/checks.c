@@ -48,10 +48,15 @@ static const struct rule rules[] = {
 	{"A neighbour is on the link, is not Fender itself, and is given once.", check_neighbours},
 	{"Every worker owns a SNAT port: worker `(port modulo 64) modulo workers` does.",
 	 check_snat_ports},
+	{"`shared` and `kernel_addresses` are of `af_xdp` devices and exclude each other, "
+	 "`limiter: xdp` is of `af_xdp`; SNAT ports of a shared interface are best outside "
+	 "32768-60999, from which the kernel takes its own; `on_dataplane_loss: pass` needs a "
+	 "shared interface.",
+	 check_sharing},
 	{"No two listeners of an interface and protocol have the same `bind`; a wildcard bind "
 	 "needs "
 	 "an address of its family on the interface; on the interface's own addresses the port "
-	 "is outside `snat.ports`.",
+	 "is outside `snat.ports`; none is bound to one of `kernel_addresses`.",
 	 check_binds},
 	{"A cluster's endpoints and the listeners that use it are all IPv4 or all IPv6.",
 	 check_families},
@@ -84,10 +89,20 @@ static const struct rule rules[] = {
 	{"A cluster with `retry` has no udp listener; with more than one attempt `connect` is at "
 	 "most half of `request`; `backoff.base` is at most `backoff.max`.",
 	 check_retries_fit},
-	{"A health check has a `source` that is not Fender's own and is of the endpoints' family; "
+	{"A health check has a `source` of the endpoints' family that the kernel holds, which "
+	 "Fender's own addresses on interfaces that are not shared are not; where shared "
+	 "interfaces lead to all endpoints it may be left out; "
 	 "`timeout` is at most `interval` and `unhealthy_interval`; `path` and `host` belong to "
 	 "`http`.",
 	 check_health_checks},
+	{"A limit per connection has a rate; with both, `burst` is in seconds' worth. `burst` "
+	 "belongs to buckets, `window` to windows; a bucket fills within a day, holds at least "
+	 "one packet of the `mtu` (1500 where none is given) and at most 2^40, a window at least "
+	 "as much and less than 2^33. On a udp listener `per_connection` needs `per_source` and "
+	 "`listener`, as any packet may begin a flow, and does not `mark`. `mode: observe` goes "
+	 "before `action`.",
+	 check_rate_limits},
+	{"`reload` has a threshold that is not 0.", check_reload},
 	{"A key that is left out never contradicts one that is given: its default gives way.",
 	 NULL},
 };

@@ -27,6 +27,15 @@ struct check {
  */
 int policy_check(struct check *check);
 
+struct config_input;
+
+/**
+ * config_read() - parse and check the text of a policy
+ * @check: arena and diagnostics filled in by the caller; receives the policy
+ * Return: 0: every rule is kept; -EINVAL with an error in the diagnostics; -ENOMEM (reported).
+ */
+int config_read(struct check *check, const struct config_input *in);
+
 /* The rules as sentences, for the reference; NULL past the last. */
 const char *policy_rule(size_t number);
 
@@ -51,6 +60,10 @@ void check_routes(struct check *c);
 void check_gateways(struct check *c);
 void check_neighbours(struct check *c);
 void check_snat_ports(struct check *c);
+void check_sharing(struct check *c);
+
+void check_rate_limits(struct check *c);
+void check_reload(struct check *c);
 
 void check_binds(struct check *c);
 void check_families(struct check *c);
@@ -63,6 +76,9 @@ enum { NOT_FOUND = UINT32_MAX }; /* interface_index and cluster_index of a liste
  * Defaults that depend on other keys. Called by policy_check() before the rules.
  */
 void policy_settle(struct policy *policy);
+
+/* Does the limit count in windows? They have no burst, buckets no window. */
+bool check_is_window(const struct policy_limit *limit);
 
 /* Does the file give this key? */
 bool check_given(const struct policy_map *map, const char *key);

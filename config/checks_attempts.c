@@ -82,18 +82,32 @@ void check_retries_fit(struct check *c)
 	}
 }
 
-/* Is it one of ours, from which the kernel cannot send? */
+/* Is it one of ours on an interface that is not shared, from which the kernel cannot send? */
 static const struct policy_address *own_address(const struct policy *p, const struct address *a)
 {
 	for (size_t i = 0; i < p->interfaces.count; i++) {
 		const struct policy_interface *interface = &p->interfaces.items[i];
 
-		for (size_t k = 0; k < interface->addresses.count; k++) {
+		for (size_t k = 0; k < interface->addresses.count && !interface->shared; k++) {
 			if (address_same_ip(&interface->addresses.items[k].address, a))
 				return &interface->addresses.items[k];
 		}
 	}
 	return NULL;
+}
+
+/* Do shared interfaces, which the kernel uses too, lead to all endpoints? */
+static bool kernel_reaches(const struct policy *p, const struct policy_cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->endpoints.count && p->interfaces.count != 0; i++) {
+		if (!p->interfaces.items[cluster->endpoints.items[i].interface_index].shared)
+			return false;
+	}
+	for (size_t i = 0; i < p->interfaces.count; i++) {
+		if (p->interfaces.items[i].shared)
+			return true;
+	}
+	return false;
 }
 
 static void check_source(struct check *c, const struct policy_cluster *cluster)
@@ -104,11 +118,13 @@ static void check_source(struct check *c, const struct policy_cluster *cluster)
 	uint8_t family =
 		cluster->endpoints.count != 0 ? cluster->endpoints.items[0].address.family : 0;
 
-	if (h->source.family == 0)
+	if (h->source.family == 0 && !kernel_reaches(c->policy, cluster))
 		check_missing(c, &h->map, "source",
-			      "an address that the kernel itself holds on a way to the endpoints: "
-			      "every interface belongs to Fender alone, so that probes cannot use "
-			      "it");
+			      "an address that the kernel itself holds on a way to the endpoints, "
+			      "such as one of kernel_addresses: interfaces that are not shared "
+			      "belong to Fender, so that probes cannot use them");
+	else if (h->source.family == 0)
+		return;
 	else if (own != NULL)
 		yaml_error(c->d, node,
 			   "found Fender's own address (line %u), from which the kernel cannot "

@@ -28,7 +28,7 @@ void check_devices(struct check *c)
 	}
 }
 
-/* The first of our addresses, in the order of the file, that is @ip; NULL when none is. */
+/* The first address of an interface, the kernel's too, that is @ip; NULL when none is. */
 static const struct policy_address *own_address(const struct policy *p, const struct address *ip)
 {
 	for (size_t i = 0; i < p->interfaces.count; i++) {
@@ -37,6 +37,10 @@ static const struct policy_address *own_address(const struct policy *p, const st
 		for (size_t k = 0; k < interface->addresses.count; k++) {
 			if (address_same_ip(&interface->addresses.items[k].address, ip))
 				return &interface->addresses.items[k];
+		}
+		for (size_t k = 0; k < interface->kernel_addresses.count; k++) {
+			if (address_same_ip(&interface->kernel_addresses.items[k].address, ip))
+				return &interface->kernel_addresses.items[k];
 		}
 	}
 	return NULL;
@@ -54,6 +58,24 @@ static bool has_family(const struct policy_interface *interface, uint8_t family)
 	return false;
 }
 
+static void check_once(struct check *c, const struct policy_address *own, size_t count)
+{
+	char ip[ADDRESS_TEXT_BYTES];
+
+	for (size_t i = 0; i < count; i++, own++) {
+		const struct policy_address *first;
+
+		if (own->address.family == 0)
+			continue;
+		first = own_address(c->policy, &own->address);
+		if (first != own)
+			yaml_error(c->d, own->node,
+				   "found %s, the address on line %u too; expected each address "
+				   "once",
+				   address_print(&own->address, ip), first->node->line);
+	}
+}
+
 void check_addresses(struct check *c)
 {
 	const struct policy *p = c->policy;
@@ -62,21 +84,9 @@ void check_addresses(struct check *c)
 	for (size_t i = 0; i < p->interfaces.count; i++) {
 		const struct policy_interface *interface = &p->interfaces.items[i];
 
-		total += interface->addresses.count;
-		for (size_t k = 0; k < interface->addresses.count; k++) {
-			const struct policy_address *own = &interface->addresses.items[k];
-			const struct policy_address *first;
-			char ip[ADDRESS_TEXT_BYTES];
-
-			if (own->address.family == 0)
-				continue;
-			first = own_address(p, &own->address);
-			if (first != own)
-				yaml_error(c->d, own->node,
-					   "found %s, the address on line %u too; expected each "
-					   "address once",
-					   address_print(&own->address, ip), first->node->line);
-		}
+		total += interface->addresses.count + interface->kernel_addresses.count;
+		check_once(c, interface->addresses.items, interface->addresses.count);
+		check_once(c, interface->kernel_addresses.items, interface->kernel_addresses.count);
 		if (interface->mtu != 0 && interface->mtu < MIN_MTU_V6 &&
 		    has_family(interface, FAMILY_V6))
 			yaml_error(c->d, check_at(&interface->map, "mtu"),

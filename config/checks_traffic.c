@@ -24,6 +24,15 @@ static bool owns(const struct policy_interface *interface, const struct address 
 	return false;
 }
 
+static bool is_kernels(const struct policy_interface *interface, const struct address *ip)
+{
+	for (size_t i = 0; i < interface->kernel_addresses.count; i++) {
+		if (address_same_ip(&interface->kernel_addresses.items[i].address, ip))
+			return true;
+	}
+	return false;
+}
+
 static void check_bind(struct check *c, const struct policy_listener *l)
 {
 	const struct policy_interface *interface = interface_of(c->policy, l);
@@ -34,6 +43,10 @@ static void check_bind(struct check *c, const struct policy_listener *l)
 
 	if (interface == NULL || l->bind.family == 0 || interface->map.errors != 0)
 		return;
+	if (is_kernels(interface, &l->bind))
+		yaml_error(c->d, node,
+			   "found one of the interface's kernel_addresses, packets for which go to "
+			   "the kernel; expected another address");
 	snat = &interface->snat.ports;
 	ours = owns(interface, &l->bind);
 	if (!ours && address_is_wildcard(&l->bind))
@@ -185,7 +198,8 @@ static bool ours_collect(struct check *c, struct ours_set *set)
 	size_t most = p->listeners.count;
 
 	for (size_t i = 0; i < p->interfaces.count; i++)
-		most += p->interfaces.items[i].addresses.count;
+		most += p->interfaces.items[i].addresses.count +
+			p->interfaces.items[i].kernel_addresses.count;
 	set->count = 0;
 	set->items = arena_array(c->arena, most, sizeof(struct ours));
 	if (set->items == NULL)
@@ -196,6 +210,9 @@ static bool ours_collect(struct check *c, struct ours_set *set)
 		for (size_t k = 0; k < interface->addresses.count; k++)
 			ours_add(set, &interface->addresses.items[k].address, ANY_INTERFACE,
 				 interface->addresses.items[k].node);
+		for (size_t k = 0; k < interface->kernel_addresses.count; k++)
+			ours_add(set, &interface->kernel_addresses.items[k].address, ANY_INTERFACE,
+				 interface->kernel_addresses.items[k].node);
 	}
 	for (size_t i = 0; i < p->listeners.count; i++) {
 		const struct policy_listener *l = &p->listeners.items[i];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config/compile_blocks.h"
+#include "config/compile_limits.h"
 #include "config/image_writer.h"
 #include "config/tables.h"
 #include "shm/image_order.h"
@@ -34,6 +35,7 @@ static void compile_sidecar(struct compile *c, struct image_sidecar *out)
 	out->name = image_writer_string(&c->writer, in->name);
 	out->verify_checksums = (uint32_t)in->verify_checksums;
 	out->buffers = (uint32_t)in->buffers;
+	out->on_dataplane_loss = (uint32_t)in->on_dataplane_loss;
 }
 
 static void compile_interfaces(struct compile *c)
@@ -47,6 +49,8 @@ static void compile_interfaces(struct compile *c)
 		out->name = image_writer_string(&c->writer, in->name);
 		out->device = image_writer_string(&c->writer, in->device.name);
 		out->kind = in->device.kind;
+		out->shared = (uint8_t)in->shared;
+		out->limiter = (uint8_t)in->limiter;
 		out->vlan = (uint16_t)in->vlan;
 		out->mtu = (uint16_t)in->mtu;
 		out->snat_port_low = in->snat.ports.low;
@@ -54,20 +58,31 @@ static void compile_interfaces(struct compile *c)
 	}
 }
 
+static void compile_address(struct compile *c, uint16_t interface, const struct address *address,
+			    uint32_t flags)
+{
+	struct image_address *out = image_writer_add(&c->writer, IMAGE_ADDRESSES);
+
+	if (out == NULL)
+		return;
+	out->ip = address->ip;
+	out->family = address->family;
+	out->prefix = address->prefix;
+	out->interface = interface;
+	out->flags = flags;
+}
+
 static void compile_addresses(struct compile *c, uint16_t interface)
 {
 	const struct policy_interface *in = &c->policy->interfaces.items[interface];
 
-	for (size_t i = 0; i < in->addresses.count; i++) {
-		const struct address *address = &in->addresses.items[i].address;
-		struct image_address *out = image_writer_add(&c->writer, IMAGE_ADDRESSES);
+	for (size_t i = 0; i < in->addresses.count; i++)
+		compile_address(c, interface, &in->addresses.items[i].address, 0);
+	for (size_t i = 0; i < in->kernel_addresses.count; i++) {
+		struct address host = in->kernel_addresses.items[i].address;
 
-		if (out == NULL)
-			return;
-		out->ip = address->ip;
-		out->family = address->family;
-		out->prefix = address->prefix;
-		out->interface = interface;
+		host.prefix = host.family == FAMILY_V4 ? 32 : 128;
+		compile_address(c, interface, &host, ADDRESS_KERNEL);
 	}
 	for (size_t i = 0; i < in->neighbours.count; i++) {
 		struct image_neighbour *out = image_writer_add(&c->writer, IMAGE_NEIGHBOURS);
@@ -121,6 +136,7 @@ static void compile_listeners(struct compile *c)
 		out->proto = (uint8_t)in->protocol;
 		out->family = in->bind.family;
 		out->bulkhead = compile_bulkhead(&in->bulkhead);
+		out->rate_limit = compile_rate_limit(&in->rate_limit);
 	}
 	image_writer_sort(&c->writer, IMAGE_LISTENERS, listener_order);
 }
@@ -231,6 +247,7 @@ static struct image_header *assemble(struct compile *c)
 	compile_clusters(c);
 	image = image_writer_finish(&c->writer, &sidecar);
 	if (image != NULL) {
+		image->guard = compile_guard(&c->policy->reload);
 		hash_members(image);
 		image_seal(image, 0);
 	}

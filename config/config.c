@@ -13,47 +13,52 @@
 #include "config/read_file.h"
 #include "config/yaml_tree.h"
 
-struct input {
-	const char *text;
-	size_t bytes;
-	const struct endpoint_sets *sets;
-};
+int config_read(struct check *check, const struct config_input *in)
+{
+	const size_t errors = diagnostics_errors(check->d);
+	const struct yaml_node *root = yaml_tree(in->text, in->bytes, check->arena, check->d);
 
-static struct image_header *compile_in(struct arena *arena, const struct input *in,
+	if (root != NULL)
+		check->policy = policy_parse(root, check->arena, check->d);
+	if (check->policy == NULL)
+		return -EINVAL;
+	if (endpoint_files_read(check->policy, check->arena, in, check->d) != 0 ||
+	    endpoint_sets_apply(check->policy, in->sets, check->arena, check->d) != 0 ||
+	    policy_check(check) != 0) {
+		diagnostics_error(check->d, 0, 0, "out of memory");
+		return -ENOMEM;
+	}
+	return diagnostics_errors(check->d) == errors ? 0 : -EINVAL;
+}
+
+static struct image_header *compile_in(struct arena *arena, const struct config_input *in,
 				       struct diagnostics *d)
 {
 	struct check check = {.arena = arena, .d = d};
-	size_t errors = diagnostics_errors(d);
-	const struct yaml_node *root = yaml_tree(in->text, in->bytes, arena, d);
 
-	if (root == NULL)
-		return NULL;
-	check.policy = policy_parse(root, arena, d);
-	if (check.policy == NULL)
-		return NULL;
-	if (endpoint_files_read(check.policy, arena, d) != 0 ||
-	    endpoint_sets_apply(check.policy, in->sets, arena, d) != 0 ||
-	    policy_check(&check) != 0) {
+	return config_read(&check, in) == 0 ? policy_compile(&check) : NULL;
+}
+
+struct image_header *config_compile_input(const struct config_input *in, struct diagnostics *d)
+{
+	struct arena *arena = arena_create();
+	struct image_header *image = NULL;
+
+	if (arena != NULL)
+		image = compile_in(arena, in, d);
+	else
 		diagnostics_error(d, 0, 0, "out of memory");
-		return NULL;
-	}
-	return diagnostics_errors(d) == errors ? policy_compile(&check) : NULL;
+	arena_free(arena);
+	return image;
 }
 
 struct image_header *config_compile_resolved(const char *text, size_t bytes,
 					     const struct endpoint_sets *sets,
 					     struct diagnostics *d)
 {
-	const struct input in = {text, bytes, sets};
-	struct arena *arena = arena_create();
-	struct image_header *image = NULL;
+	const struct config_input in = {.text = text, .bytes = bytes, .sets = sets};
 
-	if (arena != NULL)
-		image = compile_in(arena, &in, d);
-	else
-		diagnostics_error(d, 0, 0, "out of memory");
-	arena_free(arena);
-	return image;
+	return config_compile_input(&in, d);
 }
 
 struct image_header *config_compile(const char *text, size_t bytes, struct diagnostics *d)

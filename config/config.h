@@ -13,12 +13,15 @@
 #include <stdio.h>
 
 #include "config/address.h"
+#include "config/file_texts.h"
 
 struct diagnostics; /* errors and warnings of one file, with positions */
 
 struct diagnostics *diagnostics_create(const char *file);
 void diagnostics_free(struct diagnostics *d);
 size_t diagnostics_errors(const struct diagnostics *d);
+/* 1 when an error that was kept stands in @file, the policy's or one that it names. */
+int diagnostics_blame(const struct diagnostics *d, const char *file);
 /* One per line: "file:line:column: error: clusters[0].endpoints[1].weight: found 300, ...". */
 void diagnostics_print(const struct diagnostics *d, FILE *out);
 /* The same text in one malloc'ed string. */
@@ -62,6 +65,16 @@ struct image_header *config_compile_resolved(const char *text, size_t bytes,
 struct image_header *config_compile_file_resolved(const char *path,
 						  const struct endpoint_sets *sets,
 						  struct diagnostics *d);
+
+/* The same with all that may go into it. */
+struct config_input {
+	const char *text;
+	size_t bytes;
+	const struct endpoint_sets *sets; /* NULL: no name is resolved */
+	const struct file_texts *instead; /* of endpoint files on the disk; NULL: of none */
+	struct file_texts *read; /* zeroed: receives the texts of the endpoint files; or NULL */
+};
+struct image_header *config_compile_input(const struct config_input *in, struct diagnostics *d);
 
 /*
  * Path of the endpoint file that the policy at @policy_path names as @file: beside the policy,

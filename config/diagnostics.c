@@ -82,6 +82,15 @@ size_t diagnostics_errors(const struct diagnostics *d)
 	return d->count[SEVERITY_ERROR];
 }
 
+int diagnostics_blame(const struct diagnostics *d, const char *file)
+{
+	for (size_t i = 0; i < d->kept; i++)
+		if (d->entries[i].severity == SEVERITY_ERROR &&
+		    strcmp(d->files[d->entries[i].file], file) == 0)
+			return 1;
+	return 0;
+}
+
 bool diagnostics_full(const struct diagnostics *d)
 {
 	return d->count[SEVERITY_ERROR] >= DIAGNOSTICS_KEPT;

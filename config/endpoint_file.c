@@ -12,6 +12,7 @@
 #include "config/read_file.h"
 
 struct reader {
+	const struct config_input *in;
 	struct arena *arena;
 	struct diagnostics *d;
 	size_t endpoints; /* of all clusters so far */
@@ -72,35 +73,61 @@ static int parse_file(struct reader *r, const char *path, struct policy_cluster 
 	return rc;
 }
 
-static int read_file(struct reader *r, const char *path, struct policy_cluster *cluster)
+/* Its text, malloc'ed; NULL with what is wrong reported. */
+static char *read_text(struct reader *r, const char *path, const struct yaml_node *node,
+		       size_t *bytes)
 {
-	const struct yaml_node *node = check_at(&cluster->source.map, "file");
 	FILE *file = open_regular(path);
+	size_t most = MAX_ENDPOINT_FILE_BYTES - r->bytes;
 	char *text = NULL, clean[YAML_QUOTE_BYTES];
-	size_t bytes = 0, most = MAX_ENDPOINT_FILE_BYTES - r->bytes;
-	int rc = 0;
 
+	*bytes = 0;
 	if (file != NULL)
-		text = read_bounded(file, most, &bytes);
-	if (text == NULL)
+		text = read_bounded(file, most, bytes);
+	if (text == NULL) {
 		yaml_error(r->d, node, "%s cannot be read: %s", yaml_clean(path, clean),
 			   errno == EINVAL ? "it is no regular file" : strerror(errno));
-	else if (bytes > most)
+	} else if (*bytes > most) {
 		yaml_error(r->d, node,
 			   "%s is too long, expected at most %d MiB of all endpoint files together",
 			   yaml_clean(path, clean), MAX_ENDPOINT_FILE_BYTES >> 20);
-	else
-		rc = parse_file(r, path, cluster, text, bytes);
-	r->bytes += bytes < most ? bytes : most;
-	free(text);
+		free(text);
+		text = NULL;
+		*bytes = most;
+	}
 	if (file != NULL)
 		fclose(file);
+	return text;
+}
+
+static int read_file(struct reader *r, const char *path, struct policy_cluster *cluster)
+{
+	const struct file_text *instead =
+		r->in->instead != NULL ? file_texts_find(r->in->instead, path) : NULL;
+	const char *text;
+	char *read = NULL;
+	size_t bytes;
+	int rc = 0;
+
+	if (instead != NULL)
+		bytes = instead->bytes;
+	else
+		read = read_text(r, path, check_at(&cluster->source.map, "file"), &bytes);
+	text = instead != NULL ? instead->text : read;
+	if (r->in->read != NULL)
+		rc = file_texts_add(r->in->read, path, text, bytes);
+	if (rc == 0 && text != NULL)
+		rc = parse_file(r, path, cluster, text, bytes);
+	r->bytes += bytes < MAX_ENDPOINT_FILE_BYTES - r->bytes ? bytes
+							       : MAX_ENDPOINT_FILE_BYTES - r->bytes;
+	free(read);
 	return rc;
 }
 
-int endpoint_files_read(struct policy *policy, struct arena *arena, struct diagnostics *d)
+int endpoint_files_read(struct policy *policy, struct arena *arena, const struct config_input *in,
+			struct diagnostics *d)
 {
-	struct reader r = {.arena = arena, .d = d};
+	struct reader r = {.in = in, .arena = arena, .d = d};
 	int rc = 0;
 
 	for (size_t i = 0; i < policy->clusters.count && rc == 0; i++) {

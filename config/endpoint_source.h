@@ -13,10 +13,11 @@ enum { MAX_ENDPOINT_FILE_BYTES = MAX_POLICY_FILE_BYTES };
  * endpoint_files_read() - read the file of each cluster that names one
  *
  * Only regular files are opened. What is wrong in one is reported in @d with its own name and
- * positions. Once the policy has more than MAX_ENDPOINTS no further file is read.
- * Return: 0, also after errors in @d; -ENOMEM.
+ * positions. @in: its `instead` and `read` are used. Once the policy has more than MAX_ENDPOINTS no
+ * further file is read. Return: 0, also after errors in @d; -ENOMEM.
  */
-int endpoint_files_read(struct policy *policy, struct arena *arena, struct diagnostics *d);
+int endpoint_files_read(struct policy *policy, struct arena *arena, const struct config_input *in,
+			struct diagnostics *d);
 
 /*
  * Gives each cluster with `dns` the endpoints of its set; those that find no room, all clusters

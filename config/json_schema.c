@@ -24,6 +24,8 @@ static const char *pattern_of(enum schema_type type)
 		return "^([0-9]+(\\\\.[0-9]+)?%|0)$";
 	case SCHEMA_WINDOW:
 		return "^[0-9]+( calls|(\\\\.[0-9]+)?(us|ms|s|m|h))?$";
+	case SCHEMA_BURST:
+		return "^[0-9]+(\\\\.[0-9]+)?(x|[kMG]|[KMG]i|B|[KMG]iB)?$";
 	case SCHEMA_URL_PATH:
 		return "^/";
 	case SCHEMA_HOST:
@@ -104,6 +106,11 @@ static void print_form(FILE *out, const struct schema_key *key, enum schema_type
 			"\"type\": [\"integer\", \"string\"], \"minimum\": %llu, "
 			"\"maximum\": %llu, \"pattern\": \"%s\"",
 			(unsigned long long)key->min, (unsigned long long)key->max,
+			pattern_of(type));
+		break;
+	case SCHEMA_BURST:
+		fprintf(out,
+			"\"type\": [\"integer\", \"string\"], \"minimum\": 1, \"pattern\": \"%s\"",
 			pattern_of(type));
 		break;
 	case SCHEMA_BOOL:

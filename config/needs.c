@@ -6,7 +6,8 @@
 #include "shm/buffers.h"
 #include "shm/region_shape.h"
 
-enum { COMMON_MTU = 1500 };
+/* An entry's bytes in the maps, as measured: docs/limiter.md. */
+enum { MAP_V4_BYTES = 125, MAP_V6_BYTES = 149, MAP_SOURCE_BYTES = 125, MAP_PLACE_BYTES = 48 };
 
 static void print_bytes(FILE *out, const char *what, uint64_t bytes, const char *how)
 {
@@ -44,7 +45,7 @@ static uint64_t print_region(const struct image_header *image, FILE *out)
 	};
 	struct section sections[REGION_SECTIONS];
 	struct region_shape shape;
-	uint64_t total, slots, connections, state, events;
+	uint64_t total, slots, connections, state, events, limits, histograms;
 	char how[96];
 
 	if (region_shape_from_spec(&spec, &shape) != 0)
@@ -54,6 +55,8 @@ static uint64_t print_region(const struct image_header *image, FILE *out)
 	connections = sections_bytes(sections, SECTION_CONNECTIONS, SECTION_CONNECTIONS);
 	state = sections_bytes(sections, SECTION_POLICY_COUNTERS, SECTION_ENDPOINT_OUTCOMES);
 	events = sections_bytes(sections, SECTION_EVENTS, SECTION_EVENTS);
+	limits = sections_bytes(sections, SECTION_LIMIT_COUNTERS, SECTION_LIMIT_SOURCES);
+	histograms = sections_bytes(sections, SECTION_HISTOGRAMS, SECTION_HISTOGRAM_BLOCKS);
 	fprintf(out, "shared memory, /dev/shm/fender-%s:\n", spec.instance);
 	snprintf(how, sizeof(how), "%d of %u KiB; this policy fills %u KiB of one", POLICY_SLOTS,
 		 s->slot_bytes / 1024, (image->length + 1023) / 1024);
@@ -64,10 +67,13 @@ static uint64_t print_region(const struct image_header *image, FILE *out)
 	print_bytes(out, "connection table", connections, how);
 	snprintf(how, sizeof(how), "room for %u listeners, %u clusters, %u endpoints", s->listeners,
 		 s->clusters, s->endpoints);
-	print_bytes(out, "names and counters", total - slots - connections - state - events, how);
+	print_bytes(out, "names and counters",
+		    total - slots - connections - state - events - limits - histograms, how);
 	print_bytes(out, "policy state", state, "what breakers, bulkheads and retries remember");
 	snprintf(how, sizeof(how), "the last %d", EVENT_RING);
 	print_bytes(out, "events", events, how);
+	print_bytes(out, "rate limits", limits, "of connections, sources and listeners in workers");
+	print_bytes(out, "latencies", histograms, "a histogram of each kind a cluster and worker");
 	print_bytes(out, "in all", total, "allocated and locked in at start");
 	return total;
 }
@@ -96,6 +102,54 @@ static uint64_t print_buffers(const struct image_header *image, FILE *out)
 	return bytes;
 }
 
+/* Does the XDP program of Fender run in front of it? */
+static int has_program(const struct image_interface *i)
+{
+	return i->kind == DEVICE_AF_XDP &&
+	       (i->shared || i->limiter == LIMITER_AUTO || i->limiter == LIMITER_XDP);
+}
+
+/* SNAT ports of both protocols over all of Fender's own addresses. */
+static uint64_t snat_places(const struct image_header *image)
+{
+	const struct image_interface *interfaces =
+		IMAGE_ARRAY(image, struct image_interface, interfaces);
+	const struct image_address *a = IMAGE_ARRAY(image, struct image_address, addresses);
+	uint64_t places = 0;
+
+	for (uint32_t i = 0; i < image->addresses.count; i++) {
+		const struct image_interface *of = &interfaces[a[i].interface];
+
+		if (!(a[i].flags & ADDRESS_KERNEL))
+			places += 2 * (of->snat_port_high - of->snat_port_low + 1u);
+	}
+	return places;
+}
+
+/* What the maps of the XDP program take, charged to the control plane's memory cgroup. */
+static uint64_t print_maps(const struct image_header *image, FILE *out)
+{
+	const struct image_interface *i = IMAGE_ARRAY(image, struct image_interface, interfaces);
+	const uint64_t entries = 2 * (uint64_t)image->sidecar.connections;
+	uint64_t connections = entries * (MAP_V4_BYTES + MAP_V6_BYTES + MAP_SOURCE_BYTES);
+	uint64_t places = snat_places(image) * MAP_PLACE_BYTES;
+	char how[96];
+	uint32_t n = 0;
+
+	while (n < image->interfaces.count && !has_program(&i[n]))
+		n++;
+	if (n == image->interfaces.count)
+		return 0;
+	fputs("kernel, maps of the XDP program:\n", out);
+	snprintf(how, sizeof(how), "%llu entries each for IPv4, IPv6 and sources",
+		 (unsigned long long)entries);
+	print_bytes(out, "limits", connections, how);
+	snprintf(how, sizeof(how), "%llu of both protocols",
+		 (unsigned long long)snat_places(image));
+	print_bytes(out, "SNAT ports", places, how);
+	return connections + places;
+}
+
 void config_print_needs(const struct image_header *image, FILE *out)
 {
 	uint64_t total;
@@ -105,6 +159,7 @@ void config_print_needs(const struct image_header *image, FILE *out)
 		image->endpoints.count, image->sidecar.workers);
 	total = print_region(image, out);
 	total += print_buffers(image, out);
+	total += print_maps(image, out);
 	fprintf(out, "memory in all, besides code: about %llu MiB\n",
 		(unsigned long long)((total + (1 << 20) - 1) >> 20));
 }

@@ -107,6 +107,8 @@ static const char *read_text(const struct yaml_node *node, enum schema_type type
 		return expected;
 	case SCHEMA_DNS:
 		return value_dns(node->text, field);
+	case SCHEMA_BURST:
+		return value_burst(node->text, field);
 	case SCHEMA_DEVICE:
 		return value_device(node->text, field);
 	case SCHEMA_ADDRESS:
@@ -134,6 +136,8 @@ static size_t text_bytes(enum schema_type type)
 		return sizeof(const char *);
 	case SCHEMA_DNS:
 		return sizeof(struct value_dns);
+	case SCHEMA_BURST:
+		return sizeof(struct value_burst);
 	case SCHEMA_DEVICE:
 		return sizeof(struct value_device);
 	case SCHEMA_MAC:

@@ -55,7 +55,8 @@ struct policy_sidecar {
 	uint64_t policy_slot_bytes;
 	uint64_t verify_checksums;
 	uint64_t buffers;
-	const char *zone; /* NULL: none */
+	const char *zone;           /* NULL: none */
+	uint64_t on_dataplane_loss; /* enum image_on_loss */
 };
 
 struct policy_route {
@@ -85,6 +86,9 @@ struct policy_interface {
 	POLICY_LIST(struct policy_neighbour) neighbours;
 	uint64_t vlan;
 	uint64_t mtu;
+	uint64_t shared;
+	POLICY_LIST(struct policy_address) kernel_addresses;
+	uint64_t limiter; /* enum image_limiter */
 	struct policy_snat snat;
 };
 
@@ -100,6 +104,32 @@ struct policy_bulkhead {
 	uint64_t share; /* 0: not given */
 };
 
+struct policy_rate {
+	uint64_t per_second; /* 0: not given */
+	uint64_t burst;      /* of a bucket, in units; found by the checks */
+};
+
+/* Of a connection (packets, bytes), of a source or a listener (connections). */
+struct policy_limit {
+	struct policy_map map;
+	uint64_t mode;
+	uint64_t algorithm; /* enum image_limit_algorithm */
+	struct policy_rate packets;
+	struct policy_rate bytes;
+	struct policy_rate connections;
+	struct value_burst burst;
+	uint64_t window_ms;
+	uint64_t action;     /* enum image_limit_action */
+	uint64_t directions; /* bits of enum image_limit_direction */
+};
+
+struct policy_rate_limit {
+	struct policy_map map;
+	struct policy_limit per_connection;
+	struct policy_limit per_source;
+	struct policy_limit listener;
+};
+
 struct policy_listener {
 	struct policy_map map;
 	const char *name;
@@ -107,6 +137,7 @@ struct policy_listener {
 	const char *interface;
 	uint64_t protocol; /* enum image_proto */
 	const char *cluster;
+	struct policy_rate_limit rate_limit;
 	struct policy_bulkhead bulkhead;
 	/* found by the checks */
 	uint32_t interface_index;
@@ -255,10 +286,24 @@ struct policy_cluster {
 	struct policy_timeouts timeouts;
 };
 
+struct policy_rollback_if {
+	struct policy_map map;
+	uint64_t error_rate; /* 0: not looked at */
+	uint64_t p99_us;     /* likewise */
+};
+
+struct policy_reload {
+	struct policy_map map;
+	uint64_t watch_ms;
+	uint64_t minimum_calls;
+	struct policy_rollback_if rollback_if;
+};
+
 struct policy {
 	struct policy_map map;
 	uint64_t version;
 	struct policy_sidecar sidecar;
+	struct policy_reload reload;
 	POLICY_LIST(struct policy_interface) interfaces;
 	POLICY_LIST(struct policy_listener) listeners;
 	POLICY_LIST(struct policy_cluster) clusters;
@@ -276,6 +321,11 @@ enum policy_defaults {
 	POLICY_IDLE_TCP_MS = 3600 * 1000,
 	POLICY_IDLE_UDP_MS = 30 * 1000,
 	POLICY_RING_POINTS = 160,
+	/* Of a shared interface: beside the kernel's ephemeral ports, 32768-60999 by default. */
+	POLICY_KERNEL_PORT_LOW = 32768,
+	POLICY_KERNEL_PORT_HIGH = 60999,
+	POLICY_SHARED_PORT_LOW = 61000,
+	POLICY_SHARED_PORT_HIGH = 64999,
 };
 
 #endif

@@ -42,6 +42,8 @@ static void print_values(FILE *out)
 				 "no sign."},
 		{SCHEMA_FACTOR, "A number with up to two decimals: `2`, `1.5`."},
 		{SCHEMA_WINDOW, "The last calls, `100` or `100 calls`, or the last time, `10s`."},
+		{SCHEMA_BURST, "So many at once, `50` or `10k`; bytes, `64KiB`; or what the rate "
+			       "makes in so many seconds, `2x`, `0.5x`."},
 		{SCHEMA_BOOL, "`true` or `false`."},
 		{SCHEMA_ENUM, "One of the words listed."},
 		{SCHEMA_NAME, "1 to 63 letters, digits, `_`, `.` and `-`; the first is a letter, a "

@@ -13,6 +13,14 @@ static const struct schema_choice choices_hugepages[] = {{"auto", HUGEPAGES_AUTO
 							 {NULL, 0}};
 static const struct schema_choice choices_protocol[] = {
 	{"tcp", PROTO_TCP}, {"udp", PROTO_UDP}, {NULL, 0}};
+static const struct schema_choice choices_on_loss[] = {
+	{"drop", ON_LOSS_DROP}, {"pass", ON_LOSS_PASS}, {NULL, 0}};
+static const struct schema_choice choices_limiter[] = {{"auto", LIMITER_AUTO},
+						       {"xdp", LIMITER_XDP},
+						       {"dpdk", LIMITER_DPDK},
+						       {"none", LIMITER_NONE},
+						       {NULL, 0}};
+
 static const struct schema_key sidecar_keys[] = {
 	{.name = "name",
 	 .description =
@@ -135,6 +143,15 @@ static const struct schema_key sidecar_keys[] = {
 	 .offset = AT(policy_sidecar, zone),
 	 .fallback_text = "none",
 	 .example = {"zone-a"}},
+	{.name = "on_dataplane_loss",
+	 .description = "What becomes of traffic when the dataplane is lost for good: `drop` "
+			"stops it; `pass`, in a pod, leaves it to the kernel. A reload may "
+			"change it.",
+	 .type = SCHEMA_ENUM,
+	 .offset = AT(policy_sidecar, on_dataplane_loss),
+	 .choices = choices_on_loss,
+	 .fallback = ON_LOSS_DROP,
+	 .example = {"drop"}},
 };
 static const struct schema_map sidecar_map = SCHEMA_KEYS(policy_sidecar, sidecar_keys);
 
@@ -181,6 +198,8 @@ static const struct schema_key snat_keys[] = {
 	 .min = 1024,
 	 .max = UINT16_MAX,
 	 .fallback = 32768u << 16 | 60999,
+	 .fallback_text = "32768-60999; 61000-64999 on a `shared` interface, beside the ports "
+			  "that the kernel takes for itself",
 	 .example = {NULL, "32768-60999"}},
 };
 static const struct schema_map snat_map = SCHEMA_KEYS(policy_snat, snat_keys);
@@ -254,6 +273,33 @@ static const struct schema_key interface_keys[] = {
 	 .max = MAX_MTU,
 	 .fallback_text = "the device's own",
 	 .example = {NULL, "#1500"}},
+	{.name = "shared",
+	 .description = "The kernel keeps using the network device and its addresses, Fender "
+			"takes only what is for its SNAT ports and its listeners; `af_xdp` only.",
+	 .type = SCHEMA_BOOL,
+	 .flags = SCHEMA_RESTART,
+	 .offset = AT(policy_interface, shared),
+	 .example = {NULL, "false"}},
+	{.name = "kernel_addresses",
+	 .description = "Addresses on the network device that are the kernel's own although "
+			"Fender has the device: packets for them go to the kernel. Health checks "
+			"may use them.",
+	 .type = SCHEMA_LIST,
+	 .item = SCHEMA_ADDRESS,
+	 .flags = SCHEMA_RESTART,
+	 .offset = AT(policy_interface, kernel_addresses),
+	 .max = MAX_ADDRESSES,
+	 .example = {NULL, "[10.2.0.3]"}},
+	{.name = "limiter",
+	 .description = "Who enforces `rate_limit` on what the interface receives: `xdp` in front "
+			"of Fender, `dpdk` in its workers, `none` nobody.",
+	 .type = SCHEMA_ENUM,
+	 .flags = SCHEMA_RESTART,
+	 .offset = AT(policy_interface, limiter),
+	 .choices = choices_limiter,
+	 .fallback = LIMITER_AUTO,
+	 .fallback_text = "`auto`: `xdp` for `af_xdp`, else `dpdk`",
+	 .example = {NULL, "auto"}},
 	{.name = "snat",
 	 .description = "Addresses and ports used towards endpoints.",
 	 .type = SCHEMA_MAP,
@@ -297,6 +343,13 @@ static const struct schema_key listener_keys[] = {
 	 .flags = SCHEMA_REQUIRED,
 	 .offset = AT(policy_listener, cluster),
 	 .example = {"payments", "dns"}},
+	{.name = "rate_limit",
+	 .description = "How fast connections may start and send, enforced before their packets "
+			"cost the workers anything.",
+	 .type = SCHEMA_MAP,
+	 .map = &schema_rate_limit,
+	 .offset = AT(policy_listener, rate_limit),
+	 .example = {""}},
 	{.name = "bulkhead",
 	 .description = "How many connections or flows the listener carries at once, and how many "
 			"wait for a place.",
@@ -323,6 +376,12 @@ static const struct schema_key root_keys[] = {
 	 .map = &sidecar_map,
 	 .flags = SCHEMA_REQUIRED | SCHEMA_RESTART,
 	 .offset = AT(policy, sidecar),
+	 .example = {""}},
+	{.name = "reload",
+	 .description = "Takes a policy back that turns out bad: what is watched after a reload.",
+	 .type = SCHEMA_MAP,
+	 .map = &schema_reload,
+	 .offset = AT(policy, reload),
 	 .example = {""}},
 	{.name = "interfaces",
 	 .description = "The ports packets come in and leave by.",

@@ -32,6 +32,7 @@ enum schema_type {
 	SCHEMA_MAC,      /* [uint8_t[6]] */
 	SCHEMA_PORTS,    /* [struct value_port_range] */
 	SCHEMA_WINDOW,   /* calls or a duration [struct value_window] */
+	SCHEMA_BURST,    /* units, bytes or seconds' worth [struct value_burst] */
 	SCHEMA_URL_PATH, /* [const char *], as are the next two */
 	SCHEMA_HOST,
 	SCHEMA_FILE,
@@ -114,7 +115,7 @@ enum schema_units {
 
 extern const struct schema_map schema_root;
 
-/* Parts of it that have a file of their own: schema_cluster.c, schema_policies.c. */
+/* Parts of it with a file of their own: schema_cluster.c, schema_policies.c, schema_limits.c. */
 extern const struct schema_map schema_cluster;
 extern const struct schema_map schema_listener_bulkhead;
 extern const struct schema_map schema_load_balancing;
@@ -124,6 +125,8 @@ extern const struct schema_map schema_outlier_detection;
 extern const struct schema_map schema_bulkhead;
 extern const struct schema_map schema_endpoint_bulkhead;
 extern const struct schema_map schema_retry;
+extern const struct schema_map schema_rate_limit;
+extern const struct schema_map schema_reload;
 
 /* A file that holds a cluster's list of endpoints. */
 extern const struct schema_key schema_endpoint_file;

@@ -489,11 +489,13 @@ static const struct schema_key health_check_keys[] = {
 	 .fallback_text = "the endpoint's",
 	 .example = {"8081"}},
 	{.name = "source",
-	 .description = "Address the probes come from: one the kernel itself holds, as interfaces "
-			"belong to Fender alone.",
+	 .description = "Address the probes come from: one that the kernel itself holds, such as "
+			"one of `kernel_addresses`, as interfaces that are not shared belong to "
+			"Fender.",
 	 .type = SCHEMA_ADDRESS,
 	 .offset = AT(policy_health_check, source),
-	 .fallback_text = "none, to be given unless `type` is `none`",
+	 .fallback_text = "none, to be given unless `type` is `none` or shared interfaces lead "
+			  "to the endpoints",
 	 .example = {"10.2.0.3"}},
 };
 const struct schema_map schema_health_check = SCHEMA_KEYS(policy_health_check, health_check_keys);

@@ -71,8 +71,18 @@ static void settle_health_check(struct policy_health_check *h)
 			smaller(h->timeout_ms, smaller(h->interval_ms, h->unhealthy_interval_ms));
 }
 
+/* The kernel takes ports of the usual range on a shared interface. */
+static void settle_ports(struct policy_interface *i)
+{
+	if (i->shared && !check_given(&i->snat.map, "ports"))
+		i->snat.ports =
+			(struct value_port_range){POLICY_SHARED_PORT_LOW, POLICY_SHARED_PORT_HIGH};
+}
+
 void policy_settle(struct policy *policy)
 {
+	for (size_t i = 0; i < policy->interfaces.count; i++)
+		settle_ports(&policy->interfaces.items[i]);
 	for (size_t i = 0; i < policy->clusters.count; i++) {
 		struct policy_cluster *cluster = &policy->clusters.items[i];
 

@@ -34,6 +34,8 @@ static const struct unit duration_units[] = {{"ns", 1},
 static const struct unit percent_units[] = {{"%", 100}, {NULL, 0}};
 static const struct unit factor_units[] = {{"", 100}, {NULL, 0}};
 
+static const struct unit burst_units[] = {{"x", 100}, {NULL, 0}};
+
 static const struct unit call_units[] = {{"", 1}, {" calls", 1}, {NULL, 0}};
 
 enum { MAX_DIGITS = 18 }; /* of a number: it then fits 64 bits */
@@ -137,6 +139,28 @@ const char *value_window(const char *text, struct value_window *out)
 		return "a number of calls such as 100, or a duration such as 10s";
 	out->ms = ns / 1000000;
 	return NULL;
+}
+
+const char *value_burst(const char *text, struct value_burst *out)
+{
+	static const struct {
+		const struct unit *units;
+		enum value_burst_unit unit;
+	} forms[] = {
+		{burst_units, BURST_SECONDS},
+		{size_units, BURST_BYTES},
+		{count_units, BURST_UNITS},
+	};
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (!read_scaled(text, forms[i].units, &out->value) || out->value == 0)
+			continue;
+		out->unit = forms[i].unit;
+		return NULL;
+	}
+	*out = (struct value_burst){0};
+	return "more than nothing: a number such as 50, a size such as 64KiB, or seconds' worth "
+	       "such as 2x";
 }
 
 /* The largest unit that divides the value. */

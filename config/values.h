@@ -41,6 +41,16 @@ struct value_window {
 /* 100, 100 calls, or a duration. A duration finer than milliseconds is refused. */
 const char *value_window(const char *text, struct value_window *out);
 
+/* How much a limit lets pass at once: so many units or bytes, or what its rate makes in so long. */
+enum value_burst_unit { BURST_NONE = 0, BURST_UNITS, BURST_BYTES, BURST_SECONDS };
+struct value_burst {
+	uint64_t value; /* BURST_SECONDS: in hundredths of a second */
+	uint32_t unit;  /* enum value_burst_unit; BURST_NONE: not given */
+};
+
+/* 50, 10k; 64KiB; 2x, 0.5x: so many seconds' worth. Never 0. */
+const char *value_burst(const char *text, struct value_burst *out);
+
 /* The shortest exact text in one unit: 1m, 1500ms. @out: VALUE_TEXT_BYTES. */
 const char *value_print_duration(uint64_t ns, char *out);
 const char *value_print_size(uint64_t bytes, char *out);

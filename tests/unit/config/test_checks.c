@@ -185,7 +185,7 @@ static const struct refused rows[] = {
 	 "no IPv4 address to send from; expected one among its addresses\n"},
 	{"policy larger than its slot by little",
 	 {{"table_size: 1009", "table_size: 32719"}, {"workers: 1", "policy_slot: 64KiB"}},
-	 "p:4:16: error: sidecar.policy_slot: policy_slot is 64KiB, expected at least 66624B, the "
+	 "p:4:16: error: sidecar.policy_slot: policy_slot is 64KiB, expected at least 66752B, the "
 	 "size of this policy compiled\n"},
 	{"broken interface does not echo at its users",
 	 {{"10.2.0.1/24", "10.2.0.1"}, {"af_xdp:a", "xdp:a"}},

@@ -399,9 +399,18 @@ static void largest_policies_compile(void)
 
 static void needs_name_every_part(void)
 {
-	static const char *const parts[] = {
-		"policy slots", "connection table", "names and counters", "packet buffers",
-		"policy state", "events",           "memory in all",      "16384 entries of 320 B"};
+	static const char *const parts[] = {"policy slots",
+					    "connection table",
+					    "names and counters",
+					    "packet buffers",
+					    "policy state",
+					    "events",
+					    "memory in all",
+					    "16384 entries of 320 B",
+					    "rate limits",
+					    "latencies",
+					    "maps of the XDP program",
+					    "SNAT ports"};
 	struct image_header *img = compile_good(network_policy);
 	char *text = NULL;
 	size_t bytes;

@@ -121,8 +121,9 @@ static void check_fallbacks(const struct schema_map *map)
 			check_fallbacks(key->map);
 		if (key->instead != NULL)
 			check_fallbacks(key->instead);
-		/* where 0 stands for "none" or "the other's" */
-		if ((key->type > SCHEMA_FACTOR && key->type != SCHEMA_WINDOW) ||
+		/* where 0 stands for "none" or "the other's", or is never used */
+		if ((key->flags & SCHEMA_REQUIRED) != 0 ||
+		    (key->type > SCHEMA_FACTOR && key->type != SCHEMA_WINDOW) ||
 		    (key->fallback_text != NULL && key->fallback == 0))
 			continue;
 		CU_ASSERT(key->min <= key->max);

@@ -196,8 +196,8 @@ static const struct block cluster_blocks[] = {
 				       "expected one of: tcp, http, none\n"},
 	{"health_check: {type: tcp}",
 	 "p:29:19: error: clusters[0].health_check.source: found nothing, expected an address that "
-	 "the kernel itself holds on a way to the endpoints: every interface belongs to Fender "
-	 "alone, so that probes cannot use it\n"},
+	 "the kernel itself holds on a way to the endpoints, such as one of kernel_addresses: "
+	 "interfaces that are not shared belong to Fender, so that probes cannot use them\n"},
 	{"health_check: {type: tcp, source: 10.2.0.1}",
 	 "p:29:39: error: clusters[0].health_check.source: found Fender's own address (line 11), "
 	 "from which the kernel cannot send; expected one that the kernel itself holds\n"},

@@ -12,7 +12,7 @@ static const struct refused rows[] = {
 	 "weight, priority, zone\n"},
 	{"unknown top-level key",
 	 {{"version: 1\n", "version: 1\nfoo: {a: 1}\n"}},
-	 "p:2:1: error: foo: unknown key; expected one of: version, sidecar, interfaces, "
+	 "p:2:1: error: foo: unknown key; expected one of: version, sidecar, reload, interfaces, "
 	 "listeners, clusters\n"},
 	{"later issue's key is unknown today",
 	 {{"    timeouts: {connect: 1s", "    fallback: {}\n    timeouts: {connect: 1s"}},
@@ -199,7 +199,7 @@ static const struct refused rows[] = {
 	 "p:6:3: error: sidecar.foo: unknown key; expected one of: name, workers, cpus, idle, "
 	 "spin, hugepages, buffers, connections, max_listeners, max_clusters, max_endpoints, "
 	 "policy_slot, "
-	 "verify_checksums, zone\n"},
+	 "verify_checksums, zone, on_dataplane_loss\n"},
 	{"text made fit for a terminal",
 	 {{"weight: 2", "weight: \"\\e[31m\\a\""}},
 	 "p:26:17: error: clusters[0].endpoints[0].weight: found ' [31m ', expected a whole "

@@ -137,6 +137,51 @@ static void factors_are_hundredths(void)
 	check_numbers(rows, ROWS(rows), value_factor);
 }
 
+static void bursts_are_units_bytes_or_seconds_worth(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t value;
+		uint32_t unit;
+	} rows[] = {
+		{"1", 1, BURST_UNITS},
+		{"10k", 10000, BURST_UNITS},
+		{"16Ki", 16384, BURST_UNITS},
+		{"999999999999999999", 999999999999999999, BURST_UNITS},
+		{"1B", 1, BURST_BYTES},
+		{"64KiB", 65536, BURST_BYTES},
+		{"1x", 100, BURST_SECONDS},
+		{"0.01x", 1, BURST_SECONDS},
+		{"2.5x", 250, BURST_SECONDS},
+		{"0", 0, BURST_NONE},
+		{"0B", 0, BURST_NONE},
+		{"0x", 0, BURST_NONE},
+		{"0.00x", 0, BURST_NONE},
+		{"0.001x", 0, BURST_NONE},
+		{"", 0, BURST_NONE},
+		{"x", 0, BURST_NONE},
+		{"-1", 0, BURST_NONE},
+		{"1X", 0, BURST_NONE},
+		{"0x10", 0, BURST_NONE},
+		{"1kx", 0, BURST_NONE},
+		{"1s", 0, BURST_NONE},
+		{"999999999999999999x", 0, BURST_NONE}, /* beyond 64 bits */
+		{"1000000000000000000", 0, BURST_NONE},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct value_burst burst = {1, 1};
+		const char *expected = value_burst(rows[i].text, &burst);
+
+		if (burst.value != rows[i].value || burst.unit != rows[i].unit)
+			fprintf(stderr, "\n--- %s: %llu, %u\n", rows[i].text,
+				(unsigned long long)burst.value, burst.unit);
+		CU_ASSERT_EQUAL(burst.value, rows[i].value);
+		CU_ASSERT_EQUAL(burst.unit, rows[i].unit);
+		CU_ASSERT_EQUAL(expected == NULL, rows[i].unit != BURST_NONE);
+	}
+}
+
 static void windows_are_calls_or_a_duration(void)
 {
 	static const struct {
@@ -446,6 +491,7 @@ int main(void)
 		{"percentages", percentages_are_hundredths},
 		{"factors", factors_are_hundredths},
 		{"windows", windows_are_calls_or_a_duration},
+		{"bursts", bursts_are_units_bytes_or_seconds_worth},
 		{"paths and hosts", paths_and_hosts_are_what_a_request_can_carry},
 		{"domain names", domain_names_have_labels_and_maybe_a_port},
 		{"printing", numbers_print_in_the_largest_unit_that_divides},
