@@ -152,7 +152,7 @@ int fender_xdp(struct xdp_md *ctx)
 		goto out;
 	if (of == OF_LISTENER) {
 		row = LIMIT_INTERFACES + o.listener;
-		verdict = judge(&f, &o);
+		verdict = i->flags & LIMIT_UNLIMITED ? LIMIT_VERDICT_PASSED : judge(&f, &o);
 		if (f.kind == FRAME_FIRST_FRAGMENT && !(i->flags & LIMIT_EXCLUSIVE))
 			verdict = LIMIT_VERDICT_FRAGMENT;
 		action = XDP_DROP;

@@ -41,6 +41,7 @@ enum limit_interface_flag {
 	LIMIT_EXCLUSIVE = 1 << 1,  /* all frames are Fender's, but for addresses of the kernel */
 	LIMIT_LOST_PASS = 1 << 2,  /* no dataplane will come back: frames go to the kernel */
 	LIMIT_HAS_SNAT = 1 << 3,   /* snat_low..snat_high are set */
+	LIMIT_UNLIMITED = 1 << 4,  /* says whose a frame is and limits nothing */
 };
 
 /* ARRAY "interfaces", LIMIT_INTERFACES rows. Written by the control plane. */

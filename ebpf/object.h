@@ -47,4 +47,25 @@ int object_reuse(struct bpf_map *map, const char *root);
  */
 int object_bind(struct bpf_object *object, const char *root, uint32_t interface, const char **name);
 
+/**
+ * object_load() - bpf_object__load() that says why not
+ * @why: at least 256 bytes: one sentence with the last line of the verifier, or the capability
+ * that is missing
+ * Some 100 ms of verification. Return: 0 or -errno.
+ */
+int object_load(struct bpf_object *object, char *why, size_t why_size);
+
+/**
+ * object_missing_capability() - the first capability that loading needs and this process has not
+ * libxdp's own program for AF_XDP sockets needs them too.
+ * Return: its name, static; NULL: it has all of them.
+ */
+const char *object_missing_capability(void);
+
+/* Tells one build of the program from another. */
+uint64_t object_build(void);
+
+/* Whether a loaded program of this build uses the maps that are pinned now, and this xsks_map. */
+int object_is_bound(int program_fd, int sockets_fd, const char *root);
+
 #endif

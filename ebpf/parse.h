@@ -128,13 +128,13 @@ struct extension {
 	__be32 id;
 } FRAME_HEADER;
 
-struct ports {
+struct frame_ports {
 	__be16 sport;
 	__be16 dport;
 } FRAME_HEADER;
 
 struct tcp {
-	struct ports ports;
+	struct frame_ports ports;
 	__be32 seq;
 	__be32 ack;
 	__u8 offset;
@@ -145,7 +145,7 @@ struct tcp {
 } FRAME_HEADER;
 
 struct udp {
-	struct ports ports;
+	struct frame_ports ports;
 	__be16 bytes;
 	__u16 check;
 } FRAME_HEADER;
@@ -213,7 +213,7 @@ FRAME_INLINE struct limit_ip frame_mapped(__be32 ipv4)
 }
 
 /* The quoted packet was sent to @src by @dst: ports and addresses turn round. */
-FRAME_INLINE void frame_answer(struct frame *f, const struct ports *quoted)
+FRAME_INLINE void frame_answer(struct frame *f, const struct frame_ports *quoted)
 {
 	f->sport = quoted->dport;
 	f->dport = quoted->sport;
@@ -232,7 +232,7 @@ FRAME_INLINE int frame_has_ports(__u8 proto)
 FRAME_INLINE void frame_quote4(struct frame *f, struct cursor *c)
 {
 	const struct ipv4 *ip = CURSOR_TAKE(c, struct ipv4);
-	const struct ports *ports;
+	const struct frame_ports *ports;
 	__u32 header;
 
 	if (!ip || ip->version_ihl >> 4 != 4 || !frame_has_ports(ip->proto))
@@ -245,7 +245,7 @@ FRAME_INLINE void frame_quote4(struct frame *f, struct cursor *c)
 	f->src = frame_mapped(ip->dst);
 	f->proto = ip->proto;
 	cursor_skip(c, header - (__u32)sizeof(*ip));
-	ports = CURSOR_TAKE(c, struct ports);
+	ports = CURSOR_TAKE(c, struct frame_ports);
 	if (ports)
 		frame_answer(f, ports);
 }
@@ -253,7 +253,7 @@ FRAME_INLINE void frame_quote4(struct frame *f, struct cursor *c)
 FRAME_INLINE void frame_quote6(struct frame *f, struct cursor *c)
 {
 	const struct ipv6 *ip = CURSOR_TAKE(c, struct ipv6);
-	const struct ports *ports;
+	const struct frame_ports *ports;
 
 	if (!ip || (ip->version_class & FRAME_BE32(0xf0000000)) != FRAME_BE32(0x60000000) ||
 	    !frame_has_ports(ip->next))
@@ -263,7 +263,7 @@ FRAME_INLINE void frame_quote6(struct frame *f, struct cursor *c)
 			return;
 	f->src = ip->dst;
 	f->proto = ip->next;
-	ports = CURSOR_TAKE(c, struct ports);
+	ports = CURSOR_TAKE(c, struct frame_ports);
 	if (ports)
 		frame_answer(f, ports);
 }
@@ -326,12 +326,12 @@ FRAME_INLINE void frame_udp(struct frame *f, struct cursor *c)
 
 FRAME_INLINE void frame_first_fragment(struct frame *f, struct cursor *c)
 {
-	const struct ports *ports;
+	const struct frame_ports *ports;
 
 	f->kind = FRAME_FRAGMENT;
 	if (!frame_has_ports(f->proto))
 		return;
-	ports = CURSOR_TAKE(c, struct ports);
+	ports = CURSOR_TAKE(c, struct frame_ports);
 	if (!ports)
 		return;
 	f->kind = FRAME_FIRST_FRAGMENT;

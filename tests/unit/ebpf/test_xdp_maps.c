@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,27 @@ static int verdict_of(const struct wanted *w)
 	struct bytes frame = frame_of(w);
 
 	return world_meet(&world, APP, &frame).verdict;
+}
+
+static void a_slot_with_another_name_begins_anew(void)
+{
+	struct wanted w = tcp_from(170);
+	struct limit_counters sum;
+
+	memset(world.rules, 0, sizeof(world.rules));
+	world.rules[WEB] = (struct limits_rules){.listener = {LIMIT_TOKEN_BUCKET, 1, 1, 0}};
+	CU_ASSERT_EQUAL_FATAL(world_apply(&world), 0);
+	CU_ASSERT_EQUAL_FATAL(limits_forget_listener(world.limits, WEB), 0);
+	CU_ASSERT_EQUAL(verdict_of(&w), LIMIT_VERDICT_PASSED);
+	w.sport++;
+	CU_ASSERT_EQUAL(verdict_of(&w), LIMIT_VERDICT_LISTENER);
+	CU_ASSERT_EQUAL(limits_forget_listener(world.limits, WEB), 0);
+	CU_ASSERT_EQUAL(limits_listener_counters(world.limits, WEB, &sum), 0);
+	CU_ASSERT_EQUAL(sum.packets[LIMIT_VERDICT_LISTENER], 0);
+	CU_ASSERT_EQUAL(sum.packets[LIMIT_VERDICT_PASSED], 0);
+	w.sport++;
+	CU_ASSERT_EQUAL(verdict_of(&w), LIMIT_VERDICT_PASSED);
+	CU_ASSERT_EQUAL(limits_forget_listener(world.limits, WORLD_LISTENERS), -ENOENT);
 }
 
 static void verifier_accepts_the_program(void)
@@ -274,6 +296,61 @@ static void listener_that_left_is_the_kernels_again(void)
 	CU_ASSERT_EQUAL(world_meet(&world, NET, &frame).action, XDP_REDIRECT);
 }
 
+/* After a kill a control plane cannot know who drains: the maps do. */
+static void listener_that_is_kept_has_its_limits(void)
+{
+	const struct wanted w = {.src = "10.8.0.9",
+				 .dst = NET_IP,
+				 .sport = 2,
+				 .dport = 8080,
+				 .proto = FRAME_PROTO_TCP,
+				 .tcp_flags = FRAME_SYN};
+	struct bytes frame = frame_of(&w);
+
+	memset(world.rules, 0, sizeof(world.rules));
+	world.rules[IN] = (struct limits_rules){.packets = {LIMIT_TOKEN_BUCKET, 1, 2, 0},
+						.directions = LIMIT_TO_ENDPOINT};
+	CU_ASSERT_EQUAL_FATAL(world_apply(&world), 0);
+	world_run(&world, NET, &frame, 100);
+	world.without_in = 1;
+	world.keep_others = 1;
+	for (int i = 0; i < 2; i++) { /* either half */
+		struct outcome met;
+
+		CU_ASSERT_EQUAL(world_apply(&world), 0);
+		world_run(&world, NET, &frame, 100);
+		met = world_meet(&world, NET, &frame);
+		CU_ASSERT_EQUAL(met.action, XDP_DROP);
+		CU_ASSERT_EQUAL(met.row, LIMIT_INTERFACES + IN);
+		CU_ASSERT_EQUAL(met.verdict, LIMIT_VERDICT_CONNECTION);
+	}
+	world.keep_others = 0;
+	CU_ASSERT_EQUAL(world_apply(&world), 0);
+	CU_ASSERT_EQUAL(world_meet(&world, NET, &frame).action, XDP_PASS);
+	world.without_in = 0;
+	memset(world.rules, 0, sizeof(world.rules));
+	CU_ASSERT_EQUAL(world_apply(&world), 0);
+	CU_ASSERT_EQUAL(world_meet(&world, NET, &frame).action, XDP_REDIRECT);
+}
+
+static void folder_that_others_write_to_is_refused(void)
+{
+	const struct limits_sizes some = {.listeners = 1};
+	char root[128];
+
+	snprintf(root, sizeof(root), "%s-other", world.root);
+	CU_ASSERT_EQUAL_FATAL(mkdir(root, 0700), 0);
+	CU_ASSERT_EQUAL(chmod(root, 0777), 0);
+	CU_ASSERT_PTR_NULL(limits_open(root, &some, world.error, sizeof(world.error)));
+	CU_ASSERT_EQUAL(errno, EPERM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "only this user"));
+	CU_ASSERT_EQUAL(chmod(root, 0700), 0);
+	CU_ASSERT_EQUAL(chown(root, 1234, 0), 0);
+	CU_ASSERT_PTR_NULL(limits_open(root, &some, world.error, sizeof(world.error)));
+	CU_ASSERT_EQUAL(errno, EPERM);
+	CU_ASSERT_EQUAL(rmdir(root), 0);
+}
+
 static void top_has_the_most_refused_first(void)
 {
 	const struct wanted answer = {.src = "10.8.0.9",
@@ -376,6 +453,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 		SUITE_TEST(verifier_accepts_the_program),
+		SUITE_TEST(a_slot_with_another_name_begins_anew),
 		SUITE_TEST(maps_are_met_again_with_all_that_is_in_them),
 		SUITE_TEST(maps_of_other_sizes_are_refused_by_name),
 		SUITE_TEST(map_of_another_kind_is_refused),
@@ -384,8 +462,10 @@ int main(void)
 		SUITE_TEST(program_binds_only_to_maps_that_are_there),
 		SUITE_TEST(wrong_policy_changes_nothing),
 		SUITE_TEST(listener_that_left_is_the_kernels_again),
+		SUITE_TEST(folder_that_others_write_to_is_refused),
 		SUITE_TEST(top_has_the_most_refused_first),
 		SUITE_TEST(two_cpus_together_stay_below_one_limit),
+		SUITE_TEST(listener_that_is_kept_has_its_limits),
 		CU_TEST_INFO_NULL,
 	};
 	int rc = world_open(&world);

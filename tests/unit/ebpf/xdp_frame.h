@@ -77,13 +77,13 @@ static inline void build_l4(struct bytes *b, const struct wanted *w)
 	switch (w->proto) {
 	case FRAME_PROTO_TCP:
 		tcp = bytes_add(b, sizeof(*tcp));
-		tcp->ports = (struct ports){htons(w->sport), htons(w->dport)};
+		tcp->ports = (struct frame_ports){htons(w->sport), htons(w->dport)};
 		tcp->offset = 5 << 4;
 		tcp->flags = w->tcp_flags;
 		break;
 	case FRAME_PROTO_UDP:
 		udp = bytes_add(b, sizeof(*udp));
-		udp->ports = (struct ports){htons(w->sport), htons(w->dport)};
+		udp->ports = (struct frame_ports){htons(w->sport), htons(w->dport)};
 		udp->bytes = htons((uint16_t)(sizeof(*udp) + w->payload));
 		udp->check = 1;
 		break;

@@ -22,9 +22,10 @@ static int skip(struct world *w, const char *why)
 
 int world_open(struct world *w)
 {
+	const uint32_t connections = w->connections ? w->connections : WORLD_CONNECTIONS;
 	const struct limits_sizes sizes = {.listeners = WORLD_LISTENERS,
-					   .connections = WORLD_CONNECTIONS,
-					   .sources = WORLD_CONNECTIONS,
+					   .connections = connections,
+					   .sources = connections,
 					   .snat_ports = 2 * 2 * SNAT_PORTS};
 	char folder[] = "/tmp/fender-unit-XXXXXX";
 
@@ -134,6 +135,7 @@ struct limits_policy world_policy(const struct world *w, struct limits_listener 
 		.listeners = listeners,
 		.listener_count = count - w->without_in,
 		.lost_pass = w->lost_pass,
+		.keep_others = w->keep_others,
 	};
 }
 

@@ -47,6 +47,8 @@ struct world {
 	uint64_t generation;
 	uint8_t lost_pass;
 	uint8_t without_in; /* the listener IN left the policy */
+	uint8_t keep_others;
+	uint32_t connections; /* 0: WORLD_CONNECTIONS */
 };
 
 /* Where a frame went: the XDP action, and the one counter that counted it. */
