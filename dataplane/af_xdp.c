@@ -3,6 +3,7 @@
 
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
+#include "dataplane/xdp_program.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -95,7 +96,10 @@ int af_xdp_probe(struct port *port, const char *netdev, uint32_t mtu, uint32_t w
 		return rc;
 	}
 	netdev_keep_vlan_tags(&dev);
-	port->multicast_fd = netdev_all_multicast(&dev);
+	if (!port->shared)
+		port->multicast_fd = netdev_all_multicast(&dev);
+	if (!port->ours)
+		xdp_program_make_way(dev.if_index);
 	port->had_program = netdev_xdp_program(&dev) > 0;
 	port->if_index = dev.if_index;
 	port->mtu = (uint16_t)(mtu ? mtu : dev.mtu);
@@ -185,8 +189,44 @@ static void close_queue(struct port *port)
 	char name[RTE_ETH_NAME_MAX_LEN];
 
 	rte_eth_dev_get_name_by_port(id, name);
+	xdp_program_enter(&port->program);
 	rte_eth_dev_stop(id);
 	rte_vdev_uninit(name);
+	xdp_program_leave();
+}
+
+static struct xdp_device device_of(const struct port *port, const struct ports *ports)
+{
+	return (struct xdp_device){
+		.root = ports->bpf_root,
+		.name = port->device,
+		.if_index = port->if_index,
+		.row = port->row,
+	};
+}
+
+int af_xdp_load(struct port *port, const struct ports *ports, char *why, size_t why_size)
+{
+	const struct xdp_device device = device_of(port, ports);
+
+	return xdp_program_load(&port->program, &device, why, why_size);
+}
+
+static int attach(const struct port *port, const struct ports *ports, char *why, size_t why_size)
+{
+	const struct xdp_device device = device_of(port, ports);
+	int generic = 0;
+	int rc = xdp_program_attach(&port->program, &device, &generic, why, why_size);
+
+	if (rc)
+		return rc;
+	if (generic)
+		log_line(LOG_LEVEL_WARN,
+			 "event=xdp_generic device=%s why=\"its driver takes no XDP program: "
+			 "slower, "
+			 "and frames that were merged are lost: ethtool -K %s gro off lro off\"",
+			 port->device, port->device);
+	return 0;
 }
 
 int af_xdp_open(struct port *port, const struct ports *ports, char *why, size_t why_size)
@@ -195,7 +235,9 @@ int af_xdp_open(struct port *port, const struct ports *ports, char *why, size_t 
 		int rc;
 
 		log_cause_forget();
+		xdp_program_enter(&port->program);
 		rc = open_queue(port, ports, q);
+		xdp_program_leave();
 		if (rc) {
 			snprintf(why, why_size, "no AF_XDP socket on queue %u of %s: %s", q,
 				 port->device, log_cause()[0] ? log_cause() : strerror(-rc));
@@ -206,7 +248,7 @@ int af_xdp_open(struct port *port, const struct ports *ports, char *why, size_t 
 			return -EAGAIN;
 		}
 	}
-	return 0;
+	return port->ours ? attach(port, ports, why, why_size) : 0;
 }
 
 /*
@@ -219,8 +261,9 @@ void af_xdp_close(struct port *port)
 
 	while (port->open > 0)
 		close_queue(port);
-	if (failed && port->if_index && !port->had_program)
+	if (failed && port->if_index && !port->had_program && !port->ours)
 		netdev_xdp_detach(port->if_index);
+	xdp_program_close(&port->program);
 	if (port->multicast_fd >= 0)
 		close(port->multicast_fd);
 	if (port->claim_fd >= 0)

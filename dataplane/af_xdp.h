@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interfaces "af_xdp:<netdev>". Such a device is Fender's alone: it receives every frame.
- *
- * The XDP program is the one libxdp brings; its fall-through, when no socket is there, passes
- * frames to the kernel, which has no address on the device. A killed process leaves the program
- * behind; the next one finds and uses it.
+ * Interfaces "af_xdp:<netdev>". The XDP program before the sockets is ours (xdp_program.h), which
+ * limits, and drops what is Fender's while no socket is there; or libxdp's, which hands over every
+ * frame, and passes it to the kernel while no socket is there: only on an exclusive interface,
+ * where the kernel has no address. A killed process leaves either behind; the next one replaces
+ * ours and uses libxdp's.
  */
 #ifndef FENDER_DATAPLANE_AF_XDP_H
 #define FENDER_DATAPLANE_AF_XDP_H
@@ -26,10 +26,19 @@ enum {
 int af_xdp_probe(struct port *port, const char *netdev, uint32_t mtu, uint32_t workers, char *why,
 		 size_t why_size);
 
-/* Open one socket a queue. On failure af_xdp_close() is still due. */
+/*
+ * Ours: see that no other program is in the way, and load it; some 100 ms. Needs no queue. After
+ * af_xdp_probe(); undone by af_xdp_close().
+ */
+int af_xdp_load(struct port *port, const struct ports *ports, char *why, size_t why_size);
+
+/*
+ * Open one socket a queue, then attach our program. On failure af_xdp_close() is still due.
+ * -EAGAIN: may succeed in a moment.
+ */
 int af_xdp_open(struct port *port, const struct ports *ports, char *why, size_t why_size);
 
-/* Close what is open; the XDP program goes with it. */
+/* Close what is open; libxdp's XDP program goes with it, ours stays attached. */
 void af_xdp_close(struct port *port);
 
 #endif

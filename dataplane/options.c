@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/options.h"
 
+#include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shm/version.h"
@@ -13,7 +16,11 @@ static const char usage[] = "Usage: fender-dataplane --region PATH --instance NA
 			    "  --region PATH      the shared region, made by the control plane\n"
 			    "  --instance NAME    names the files in the run directory\n"
 			    "  --run-dir DIR      lock and wake FIFO (default /run/fender)\n"
+			    "  --bpf-root DIR     where the limiter's maps are pinned\n"
+			    "  --takeover FD      prepare, say so to FD, then take over from the\n"
+			    "                     dataplane that runs\n"
 			    "  --log-level LEVEL  error, warn, info (default) or debug\n"
+			    "  --log-format F     text (default) or json\n"
 			    "  --version          print the version\n"
 			    "  --help             print this\n";
 
@@ -40,20 +47,35 @@ static enum options_result set_paths(struct options *o)
 	return OPTIONS_RUN;
 }
 
+/* An open one, or -1. */
+static int descriptor_of(const char *text)
+{
+	char *end;
+	long fd = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || fd < 0 || fd > INT_MAX)
+		return -1;
+	return fcntl((int)fd, F_GETFD) < 0 ? -1 : (int)fd;
+}
+
 enum options_result options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{"region", required_argument, NULL, 'r'},
 		{"instance", required_argument, NULL, 'i'},
 		{"run-dir", required_argument, NULL, 'd'},
+		{"bpf-root", required_argument, NULL, 'b'},
+		{"takeover", required_argument, NULL, 't'},
 		{"log-level", required_argument, NULL, 'l'},
+		{"log-format", required_argument, NULL, 'f'},
 		{"version", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, level;
+	int option, level, format;
 
-	*o = (struct options){.run_dir = "/run/fender", .log_level = LOG_LEVEL_INFO};
+	*o = (struct options){
+		.run_dir = "/run/fender", .takeover_fd = -1, .log_level = LOG_LEVEL_INFO};
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (option) {
 		case 'r':
@@ -65,11 +87,25 @@ enum options_result options_read(struct options *o, int argc, char **argv)
 		case 'd':
 			o->run_dir = optarg;
 			break;
+		case 'b':
+			o->bpf_root = optarg;
+			break;
+		case 't':
+			o->takeover_fd = descriptor_of(optarg);
+			if (o->takeover_fd < 0)
+				return wrong("no such descriptor: ", optarg);
+			break;
 		case 'l':
 			level = log_level_of(optarg);
 			if (level < 0)
 				return wrong("no such log level: ", optarg);
 			o->log_level = (enum log_level)level;
+			break;
+		case 'f':
+			format = log_format_of(optarg);
+			if (format < 0)
+				return wrong("no such log format: ", optarg);
+			o->log_format = (enum log_format)format;
 			break;
 		case 'v':
 			puts("fender-dataplane " FENDER_VERSION);

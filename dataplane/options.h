@@ -11,7 +11,10 @@ struct options {
 	const char *region;
 	const char *instance;
 	const char *run_dir;
+	const char *bpf_root; /* NULL: no interface has our XDP program */
+	int takeover_fd;      /* -1: start at once; else see standby.h */
 	enum log_level log_level;
+	enum log_format log_format;
 	char lock_path[OPTIONS_PATH_BYTES]; /* run_dir/instance.dataplane.lock */
 	char wake_path[OPTIONS_PATH_BYTES]; /* run_dir/instance.wake */
 };

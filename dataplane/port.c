@@ -31,6 +31,27 @@ static int probe(struct port *port, const struct image_header *image, char *why,
 	return device_probe(port, device, row->mtu, workers, why, why_size);
 }
 
+/* What the control plane decided about the interface. The region is not believed. */
+static int take_control(struct port *port, const struct ports_config *config, char *why,
+			size_t why_size)
+{
+	const struct interface_control *from = &config->control[port->interface];
+	uint32_t program = __atomic_load_n(&from->program, __ATOMIC_RELAXED);
+	uint32_t row = __atomic_load_n(&from->row, __ATOMIC_RELAXED);
+
+	if (port->kind != DEVICE_AF_XDP || program != PROGRAM_FENDER)
+		return 0;
+	if (!config->bpf_root || row >= MAX_INTERFACES) {
+		snprintf(why, why_size,
+			 config->bpf_root ? "its row in the limiter's maps does not exist"
+					  : "the limiter's maps are needed: --bpf-root");
+		return -EINVAL;
+	}
+	port->ours = 1;
+	port->row = row;
+	return 0;
+}
+
 static int open_port(struct port *port, const struct ports *ports, char *why, size_t why_size)
 {
 	if (port->kind == DEVICE_AF_XDP)
@@ -100,14 +121,16 @@ static int explain(const struct image_header *image, uint32_t interface, int rc,
 	return rc;
 }
 
-int ports_start(struct ports *ports, const struct image_header *image, struct port_status *status,
+int ports_start(struct ports *ports, const struct ports_config *config, struct port_status *status,
 		char *why, size_t why_size)
 {
+	const struct image_header *image = config->image;
 	const struct image_interface *row = IMAGE_ARRAY(image, struct image_interface, interfaces);
 	char reason[REASON_BYTES] = "";
 	int rc = 0;
 
 	memset(ports, 0, sizeof(*ports));
+	ports->bpf_root = config->bpf_root;
 	/* Without the dispatcher: the device is ours alone, and it would leave pins behind. */
 	setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
 	for (uint32_t i = 0; i < image->interfaces.count; i++) {
@@ -116,18 +139,26 @@ int ports_start(struct ports *ports, const struct image_header *image, struct po
 		*port = (struct port){.kind = row[i].kind,
 				      .interface = (uint8_t)i,
 				      .vlan = row[i].vlan,
+				      .shared = row[i].shared,
+				      .program = {-1, -1},
 				      .claim_fd = -1,
 				      .multicast_fd = -1,
 				      .dpdk_port = RTE_MAX_ETHPORTS};
 		memset(port->queue_fd, 0xff, sizeof(port->queue_fd));
 		ports->count = i + 1;
-		rc = probe(port, image, reason, sizeof(reason));
+		rc = take_control(port, config, reason, sizeof(reason));
+		if (rc == 0)
+			rc = probe(port, image, reason, sizeof(reason));
+		if (rc == 0 && port->ours)
+			rc = af_xdp_load(port, ports, reason, sizeof(reason));
 		if (rc) {
 			explain(image, i, rc, reason, why, why_size);
 			goto fail;
 		}
 	}
 	rc = create_pool(ports, image, why, why_size);
+	if (rc == 0)
+		rc = snat_owners_open(&ports->owners, ports, image, why, why_size);
 	if (rc)
 		goto fail;
 	for (uint32_t i = 0; i < ports->count; i++) {
@@ -156,6 +187,7 @@ void ports_stop(struct ports *ports)
 {
 	while (ports->count > 0)
 		close_port(&ports->port[--ports->count]);
+	snat_owners_close(&ports->owners);
 	pool_destroy(&ports->buffers);
 	ports->pool = NULL;
 }

@@ -7,8 +7,11 @@
 #include <stdint.h>
 
 #include "dataplane/pool.h"
+#include "dataplane/snat_owner.h"
+#include "ebpf/attach.h"
 #include "shm/counters.h"
 #include "shm/image.h"
+#include "shm/layout.h"
 
 /*
  * A queue as DPDK names it. An AF_XDP queue is a DPDK port of its own: the driver allows no
@@ -27,6 +30,7 @@ struct port {
 	uint16_t vlan;     /* 0: untagged */
 	uint8_t mac[6];
 	uint8_t may_be_partial; /* checksums of veth and tap peers (FACTS 5) */
+	uint8_t shared;         /* the kernel has the address: it answers ARP, ND and ping there */
 	uint8_t started;        /* main thread clears it when the device is gone */
 	struct port_queue queue[MAX_WORKERS];
 	int queue_fd[MAX_WORKERS]; /* becomes readable when frames arrive; -1: must be polled */
@@ -37,10 +41,13 @@ struct port {
 	int if_index;       /* AF_XDP: of the netdev */
 	int claim_fd;
 	int multicast_fd;
-	int hardware;           /* AF_XDP: a NIC's driver, not a veth's */
-	int had_program;        /* the netdev carried an XDP program before us */
-	char device[64];        /* netdev, PCI address or name of the vdev */
-	uint64_t missed_before; /* port_status when we started: it counts on */
+	int hardware;                  /* AF_XDP: a NIC's driver, not a veth's */
+	int had_program;               /* the netdev carried an XDP program before us */
+	uint8_t ours;                  /* AF_XDP: our XDP program, else libxdp's */
+	uint32_t row;                  /* of the limiter's map "interfaces" */
+	struct attach_program program; /* ours */
+	char device[64];               /* netdev, PCI address or name of the vdev */
+	uint64_t missed_before;        /* port_status when we started: it counts on */
 	uint64_t nombuf_before;
 };
 
@@ -49,6 +56,14 @@ struct ports {
 	struct port port[MAX_INTERFACES];
 	struct rte_mempool *pool; /* one for all: af_xdp then sends without a copy */
 	struct pool buffers;
+	const char *bpf_root; /* where the limiter's maps are pinned; NULL: no program of ours */
+	struct snat_owners owners;
+};
+
+struct ports_config {
+	const struct image_header *image;
+	const struct interface_control *control; /* [MAX_INTERFACES], in the region */
+	const char *bpf_root;                    /* NULL: none; must outlive the ports */
 };
 
 /**
@@ -57,9 +72,9 @@ struct ports {
  * @why: at least 256 bytes; one sentence that names the interface and what to do
  * Return: 0 or -errno; on failure everything started is stopped again.
  */
-int ports_start(struct ports *ports, const struct image_header *image, struct port_status *status,
+int ports_start(struct ports *ports, const struct ports_config *config, struct port_status *status,
 		char *why, size_t why_size);
-/* No worker may use them any more. XDP programs are detached. */
+/* No worker may use them any more. libxdp's programs are detached, ours stay. */
 void ports_stop(struct ports *ports);
 
 /*
