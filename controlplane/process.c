@@ -34,19 +34,20 @@ static void on_exit(uv_process_t *child, int64_t status, int signal)
 	uv_close((uv_handle_t *)child, on_closed);
 }
 
-void process_spawn(struct process *p, uv_loop_t *loop, char **argv)
+void process_spawn(struct process *p, uv_loop_t *loop, char **argv, uv_pipe_t *report)
 {
-	uv_stdio_container_t stdio[3] = {
+	uv_stdio_container_t stdio[PROCESS_REPORT_FD + 1] = {
 		{.flags = UV_IGNORE},
 		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
 		{.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+		{.flags = UV_CREATE_PIPE | UV_WRITABLE_PIPE, .data.stream = (uv_stream_t *)report},
 	};
 	uv_process_options_t options = {
 		.exit_cb = on_exit,
 		.file = argv[0],
 		.args = argv,
 		.flags = UV_PROCESS_DETACHED, /* a signal to our terminal is not for it */
-		.stdio_count = 3,
+		.stdio_count = report ? PROCESS_REPORT_FD + 1 : PROCESS_REPORT_FD,
 		.stdio = stdio,
 	};
 	int rc;

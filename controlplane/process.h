@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <uv.h>
 
-enum { PROCESS_STATUS_UNKNOWN = -1, PROCESS_NOT_STARTED = 127 };
+enum { PROCESS_STATUS_UNKNOWN = -1, PROCESS_NOT_STARTED = 127, PROCESS_REPORT_FD = 3 };
 
 struct process {
 	uv_process_t child; /* one that we started */
@@ -25,10 +25,12 @@ void process_init(struct process *p, void (*ended)(void *ctx), void *ctx);
 /**
  * process_spawn() - start argv[0] in a session of its own, its output on our stderr
  *
+ * @report: an initialized pipe whose other end is its descriptor PROCESS_REPORT_FD, or NULL
+ *
  * A program that cannot be started has ended with PROCESS_NOT_STARTED, told in a later turn
  * of the loop.
  */
-void process_spawn(struct process *p, uv_loop_t *loop, char **argv);
+void process_spawn(struct process *p, uv_loop_t *loop, char **argv, uv_pipe_t *report);
 
 /* Watch the process behind @pidfd (taken over). Its exit status stays unknown: not our child. */
 void process_watch(struct process *p, uv_loop_t *loop, int pidfd, pid_t pid);

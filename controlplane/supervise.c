@@ -9,12 +9,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "controlplane/backoff.h"
-#include "controlplane/liveness.h"
 #include "controlplane/lock.h"
 #include "controlplane/log.h"
 #include "controlplane/pidfd.h"
-#include "controlplane/process.h"
+#include "controlplane/supervise_private.h"
 
 enum {
 	TICK_MS = 100,
@@ -27,37 +25,14 @@ enum {
 	START_TRIES = 8, /* of starts that fail for now: about 3 s with the back-off */
 };
 
-struct supervisor {
-	struct supervisor_config config;
-	/* The process's arguments: uv_spawn() wants them writable. */
-	char binary[PATH_BYTES];
-	char region[PATH_BYTES];
-	char instance[NAME_BYTES];
-	char run_dir[PATH_BYTES];
-	enum supervise_state state;
-	struct process process;
-	uint64_t since_ns; /* the process's start */
-	uint64_t restarts;
-	uint32_t hung_ticks;
-	uint32_t adopt_tries;
-	uint32_t start_tries;
-	int was_up; /* some process came up */
-	struct backoff backoff;
-	uv_timer_t tick;
-	uv_timer_t delay; /* back-off, adoption retry, or the time to stop */
-	void (*stopped)(void *ctx);
-};
-
 static void launch(struct supervisor *s);
 
 const char *supervise_state_name(enum supervise_state state)
 {
 	static const char *const names[] = {
-		[SUPERVISE_IDLE] = "idle",
-		[SUPERVISE_STARTING] = "starting",
-		[SUPERVISE_UP] = "up",
-		[SUPERVISE_WAITING] = "waiting",
-		[SUPERVISE_STOPPING] = "stopping",
+		[SUPERVISE_IDLE] = "idle",       [SUPERVISE_STARTING] = "starting",
+		[SUPERVISE_UP] = "up",           [SUPERVISE_WAITING] = "waiting",
+		[SUPERVISE_LOST] = "lost",       [SUPERVISE_STOPPING] = "stopping",
 		[SUPERVISE_STOPPED] = "stopped",
 	};
 
@@ -78,14 +53,21 @@ static void log_death(const struct supervisor *s)
 {
 	uint64_t ms = life_ms(s);
 
-	if (s->process.exit_signal)
-		log_error("dataplane", "event=died pid=%d signal=%d lived_ms=%lu", s->process.pid,
-			  s->process.exit_signal, ms);
-	else if (s->process.exit_status >= 0)
-		log_error("dataplane", "event=died pid=%d status=%ld lived_ms=%lu", s->process.pid,
-			  (long)s->process.exit_status, ms);
+	if (s->asked)
+		log_info("dataplane", "event=ended pid=%d lived_ms=%lu", s->process->pid, ms);
+	else if (s->process->exit_status == EX_IOERR)
+		log_error(
+			"dataplane",
+			"event=died pid=%d status=%d why=\"its region was truncated\" lived_ms=%lu",
+			s->process->pid, EX_IOERR, ms);
+	else if (s->process->exit_signal)
+		log_error("dataplane", "event=died pid=%d signal=%d lived_ms=%lu", s->process->pid,
+			  s->process->exit_signal, ms);
+	else if (s->process->exit_status >= 0)
+		log_error("dataplane", "event=died pid=%d status=%ld lived_ms=%lu", s->process->pid,
+			  (long)s->process->exit_status, ms);
 	else
-		log_error("dataplane", "event=died pid=%d lived_ms=%lu", s->process.pid, ms);
+		log_error("dataplane", "event=died pid=%d lived_ms=%lu", s->process->pid, ms);
 }
 
 static void finish_stop(struct supervisor *s)
@@ -103,62 +85,112 @@ static void finish_stop(struct supervisor *s)
  */
 static int is_final(struct supervisor *s)
 {
-	if (s->was_up || s->process.exit_signal || s->process.exit_status <= 0)
+	if (s->was_up || s->process->exit_signal || s->process->exit_status <= 0)
 		return 0;
-	return s->process.exit_status != EX_TEMPFAIL || s->start_tries++ == START_TRIES;
+	return s->process->exit_status != EX_TEMPFAIL || s->start_tries++ == START_TRIES;
 }
 
-static void on_ended(void *ctx)
+/* Start the next one when it is time for it. */
+static void come_back(struct supervisor *s)
 {
-	struct supervisor *s = ctx;
-	uint64_t lived_ms = life_ms(s);
-	uint32_t delay_ms;
+	/* One that never came up has not lived, however long it took to find out. */
+	uint32_t delay_ms = s->asked ? 0 : backoff_died(&s->backoff, s->is_up ? life_ms(s) : 0);
 
+	s->asked = 0;
+	if (delay_ms == BACKOFF_MAX_MS && s->config.lost(s->config.ctx)) {
+		s->state = SUPERVISE_LOST;
+		log_error("dataplane", "event=given_up restarts=%lu", s->restarts);
+		return;
+	}
+	s->restarts++;
+	log_info("dataplane", "event=restart delay_ms=%u restarts=%lu", delay_ms, s->restarts);
+	uv_timer_start(&s->delay, on_delay_over, delay_ms, 0);
+}
+
+static void on_dataplane_ended(struct supervisor *s)
+{
 	if (s->state == SUPERVISE_STOPPED)
 		return;
 	if (s->state == SUPERVISE_STOPPING) {
-		log_info("dataplane", "event=stopped pid=%d", s->process.pid);
-		s->process.pid = 0;
+		log_info("dataplane", "event=stopped pid=%d", s->process->pid);
+		s->process->pid = 0;
 		finish_stop(s);
 		return;
 	}
+	if (upgrade_dataplane_ended(s)) {
+		log_info("dataplane", "event=handed_over pid=%d", s->process->pid);
+		return;
+	}
 	log_death(s);
-	s->process.pid = 0;
+	s->process->pid = 0;
 	s->hung_ticks = 0;
 	s->state = SUPERVISE_WAITING;
 	if (is_final(s)) {
 		log_error("dataplane", "event=start_failed status=%ld",
-			  (long)s->process.exit_status);
+			  (long)s->process->exit_status);
 		s->config.gave_up(s->config.ctx);
 		return;
 	}
-	s->restarts++;
-	delay_ms = backoff_died(&s->backoff, lived_ms);
-	log_info("dataplane", "event=restart delay_ms=%u restarts=%lu", delay_ms, s->restarts);
-	uv_timer_start(&s->delay, on_delay_over, delay_ms, 0);
+	come_back(s);
 	s->config.died(s->config.ctx);
+}
+
+static void on_ended(void *ctx)
+{
+	const struct seat *seat = ctx;
+	struct supervisor *s = seat->s;
+
+	if (&seat->process == s->process)
+		on_dataplane_ended(s);
+	else
+		upgrade_heir_ended(s);
+}
+
+void supervise_spawn(struct supervisor *s, struct process *process, char *binary, uv_pipe_t *report)
+{
+	char takeover_fd[8] = "";
+	struct {
+		char name[16];
+		char *value; /* empty: not given */
+	} options[] = {
+		{"--region", s->region},         {"--instance", s->instance},
+		{"--run-dir", s->run_dir},       {"--bpf-root", s->bpf_root},
+		{"--log-format", s->log_format}, {"--log-level", s->log_level},
+		{"--takeover", takeover_fd},
+	};
+	char *argv[2 * sizeof(options) / sizeof(options[0]) + 2] = {binary};
+	size_t n = 1;
+
+	if (report)
+		snprintf(takeover_fd, sizeof(takeover_fd), "%d", PROCESS_REPORT_FD);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (!options[i].value[0])
+			continue;
+		argv[n++] = options[i].name;
+		argv[n++] = options[i].value;
+	}
+	process_spawn(process, s->config.loop, argv, report);
+	if (process->pid)
+		log_info("dataplane", "event=started pid=%d takeover=%d", process->pid,
+			 report != NULL);
 }
 
 static void spawn(struct supervisor *s)
 {
-	char region_option[] = "--region";
-	char instance_option[] = "--instance";
-	char run_dir_option[] = "--run-dir";
-	char *argv[] = {s->binary,   region_option,  s->region,  instance_option,
-			s->instance, run_dir_option, s->run_dir, NULL};
-
+	if (s->config.before_start(s->config.ctx) != 0)
+		return;
 	s->since_ns = monotonic_ns();
 	s->state = SUPERVISE_STARTING;
-	process_spawn(&s->process, s->config.loop, argv);
-	if (s->process.pid)
-		log_info("dataplane", "event=started pid=%d", s->process.pid);
+	s->is_up = 0;
+	supervise_spawn(s, s->process, s->binary, NULL);
 }
 
 static void adopt_process(struct supervisor *s, int pidfd, pid_t pid)
 {
 	s->since_ns = s->config.region->header->dataplane_started_ns;
 	s->state = SUPERVISE_STARTING;
-	process_watch(&s->process, s->config.loop, pidfd, pid);
+	s->is_up = 0;
+	process_watch(s->process, s->config.loop, pidfd, pid);
 	log_info("dataplane", "event=adopted pid=%d", pid);
 }
 
@@ -184,44 +216,55 @@ static void tick_starting(struct supervisor *s, const struct liveness *live)
 	if (live->up == live->workers && live->applied_generation > 0) {
 		s->state = SUPERVISE_UP;
 		s->was_up = 1;
+		s->is_up = 1;
 		log_info("dataplane", "event=ready pid=%d workers=%u generation=%lu after_ms=%lu",
-			 s->process.pid, live->workers, live->applied_generation, life_ms(s));
+			 s->process->pid, live->workers, live->applied_generation, life_ms(s));
 		s->config.ready(s->config.ctx);
+		upgrade_up(s);
 	} else if (life_ms(s) > START_MS) {
 		log_error("dataplane", "event=start_timeout pid=%d workers_up=%u of=%u",
-			  s->process.pid, live->up, live->workers);
-		process_signal(&s->process, SIGKILL);
+			  s->process->pid, live->up, live->workers);
+		process_signal(s->process, SIGKILL);
 	}
 }
 
 static void tick_up(struct supervisor *s, const struct liveness *live)
 {
-	if (live->hung == NO_WORKER) {
+	if (live->hung == NO_WORKER && !live->main_hung) {
 		s->hung_ticks = 0;
 		return;
 	}
 	if (++s->hung_ticks != HUNG_TICKS)
 		return;
-	log_error("dataplane", "event=hung pid=%d worker=%d action=kill", s->process.pid,
-		  live->hung);
-	process_signal(&s->process, SIGKILL);
+	if (live->hung == NO_WORKER)
+		log_error("dataplane", "event=hung pid=%d thread=main action=kill",
+			  s->process->pid);
+	else
+		log_error("dataplane", "event=hung pid=%d worker=%d action=kill", s->process->pid,
+			  live->hung);
+	process_signal(s->process, SIGKILL);
+}
+
+void supervise_look(struct supervisor *s)
+{
+	struct liveness live;
+
+	if (s->process->pid == 0)
+		return;
+	liveness_read(&live, s->config.region, s->since_ns, monotonic_ns());
+	if (s->state == SUPERVISE_STARTING)
+		tick_starting(s, &live);
+	else if (s->state == SUPERVISE_UP)
+		tick_up(s, &live);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
 	struct region_header *header = s->config.region->header;
-	uint64_t now_ns = monotonic_ns();
-	struct liveness live;
 
-	__atomic_store_n(&header->controlplane_heartbeat_ns, now_ns, __ATOMIC_RELAXED);
-	if (s->process.pid == 0)
-		return;
-	liveness_read(&live, s->config.region, s->since_ns, now_ns);
-	if (s->state == SUPERVISE_STARTING)
-		tick_starting(s, &live);
-	else if (s->state == SUPERVISE_UP)
-		tick_up(s, &live);
+	__atomic_store_n(&header->controlplane_heartbeat_ns, monotonic_ns(), __ATOMIC_RELAXED);
+	supervise_look(s);
 }
 
 int supervisor_create(struct supervisor **out, const struct supervisor_config *config)
@@ -235,7 +278,18 @@ int supervisor_create(struct supervisor **out, const struct supervisor_config *c
 	snprintf(s->region, sizeof(s->region), "%s", config->paths->region);
 	snprintf(s->instance, sizeof(s->instance), "%s", config->instance);
 	snprintf(s->run_dir, sizeof(s->run_dir), "%s", config->paths->run_dir);
-	process_init(&s->process, on_ended, s);
+	if (config->bpf_root)
+		snprintf(s->bpf_root, sizeof(s->bpf_root), "%s", config->bpf_root);
+	if (config->log_format)
+		snprintf(s->log_format, sizeof(s->log_format), "%s", config->log_format);
+	if (config->log_level)
+		snprintf(s->log_level, sizeof(s->log_level), "%s", config->log_level);
+	for (size_t i = 0; i < sizeof(s->seats) / sizeof(s->seats[0]); i++) {
+		s->seats[i].s = s;
+		process_init(&s->seats[i].process, on_ended, &s->seats[i]);
+	}
+	s->process = &s->seats[0].process;
+	upgrade_init(s);
 	uv_timer_init(config->loop, &s->tick);
 	uv_timer_init(config->loop, &s->delay);
 	s->tick.data = s;
@@ -250,12 +304,32 @@ void supervisor_start(struct supervisor *s)
 	launch(s);
 }
 
+void supervisor_start_again(struct supervisor *s)
+{
+	if (s->state != SUPERVISE_LOST && s->state != SUPERVISE_WAITING)
+		return;
+	if (s->state == SUPERVISE_LOST) {
+		s->restarts++;
+		s->backoff = (struct backoff){0};
+	}
+	s->state = SUPERVISE_WAITING;
+	uv_timer_start(&s->delay, on_delay_over, 0, 0);
+}
+
+void supervisor_restart(struct supervisor *s)
+{
+	if (s->state != SUPERVISE_UP && s->state != SUPERVISE_STARTING)
+		return;
+	s->asked = 1;
+	process_signal(s->process, SIGTERM);
+}
+
 static void on_stop_timeout(uv_timer_t *timer)
 {
 	struct supervisor *s = timer->data;
 
-	log_warn("dataplane", "event=stop_timeout pid=%d action=kill", s->process.pid);
-	process_signal(&s->process, SIGKILL);
+	log_warn("dataplane", "event=stop_timeout pid=%d action=kill", s->process->pid);
+	process_signal(s->process, SIGKILL);
 }
 
 void supervisor_stop(struct supervisor *s, void (*stopped)(void *ctx))
@@ -263,17 +337,18 @@ void supervisor_stop(struct supervisor *s, void (*stopped)(void *ctx))
 	if (s->state == SUPERVISE_STOPPED)
 		return;
 	if (s->state == SUPERVISE_STOPPING) {
-		process_signal(&s->process, SIGKILL);
+		process_signal(s->process, SIGKILL);
 		return;
 	}
 	s->stopped = stopped;
 	s->state = SUPERVISE_STOPPING;
+	upgrade_cancel(s);
 	uv_timer_stop(&s->delay);
-	if (s->process.pid == 0) {
+	if (s->process->pid == 0) {
 		finish_stop(s);
 		return;
 	}
-	process_signal(&s->process, SIGTERM);
+	process_signal(s->process, SIGTERM);
 	uv_timer_start(&s->delay, on_stop_timeout, STOP_MS, 0);
 }
 
@@ -281,16 +356,16 @@ void supervisor_status(const struct supervisor *s, struct supervise_status *out)
 {
 	*out = (struct supervise_status){
 		.state = s->state,
-		.pid = s->process.pid,
+		.pid = s->process->pid,
 		.restarts = s->restarts,
-		.uptime_ms = s->process.pid ? life_ms(s) : 0,
+		.uptime_ms = s->process->pid ? life_ms(s) : 0,
 	};
 }
 
 int supervisor_dataplane_is_dead(const struct supervisor *s)
 {
 	/* While ours lives the lock is not looked at: it may be about to take it. */
-	return s->process.pid == 0 && lock_held(s->config.paths->dataplane_lock) == 0;
+	return s->process->pid == 0 && lock_held(s->config.paths->dataplane_lock) == 0;
 }
 
 void supervisor_free(struct supervisor *s)

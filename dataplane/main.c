@@ -17,13 +17,15 @@
 #include <rte_launch.h>
 
 #include "dataplane/clock.h"
-#include "dataplane/conn/residue.h"
 #include "dataplane/control.h"
 #include "dataplane/eal.h"
+#include "dataplane/fatal.h"
+#include "dataplane/inherit.h"
 #include "dataplane/log.h"
 #include "dataplane/net/neighbour.h"
 #include "dataplane/options.h"
 #include "dataplane/run_files.h"
+#include "dataplane/standby.h"
 #include "dataplane/worker.h"
 #include "shm/publish.h"
 #include "shm/version.h"
@@ -38,6 +40,7 @@ struct dataplane {
 	struct control control;
 	uint64_t started_ns;
 	int lock_fd;
+	int is_heir; /* of a dataplane that ran: standby.h */
 	char why[WHY_BYTES];
 };
 
@@ -67,8 +70,26 @@ static void signals_stop(struct dataplane *d)
 	close(d->control.signal_fd);
 }
 
+/* An heir has DPDK and the lock already when it comes to their steps. */
+static int standby_start(struct dataplane *d)
+{
+	if (d->options.takeover_fd < 0)
+		return 0;
+	d->is_heir = standby(&d->options, d->control.signal_fd, &d->lock_fd, d->why,
+			     sizeof(d->why)) == 0;
+	/* When we are really started, and may have been waiting for long. */
+	d->started_ns = clock_ns();
+	return d->is_heir ? 0 : -EPERM;
+}
+
+static void standby_stop(struct dataplane *d)
+{
+}
+
 static int lock_start(struct dataplane *d)
 {
+	if (d->is_heir)
+		return 0;
 	d->lock_fd = process_lock_take(d->options.lock_path, d->why, sizeof(d->why));
 	return d->lock_fd < 0 ? d->lock_fd : 0;
 }
@@ -135,6 +156,8 @@ static void policy_stop(struct dataplane *d)
 
 static int dpdk_start(struct dataplane *d)
 {
+	if (d->is_heir)
+		return 0;
 	return eal_start(d->control.current->image, d->options.instance, d->why, sizeof(d->why));
 }
 
@@ -145,9 +168,14 @@ static void dpdk_stop(struct dataplane *d)
 
 static int ports_step_start(struct dataplane *d)
 {
+	const struct ports_config config = {
+		.image = d->control.current->image,
+		.control = d->region.interfaces,
+		.bpf_root = d->options.bpf_root,
+	};
+
 	d->control.ports = d->shared.ports = &d->ports;
-	return ports_start(&d->ports, d->control.current->image, d->region.ports, d->why,
-			   sizeof(d->why));
+	return ports_start(&d->ports, &config, d->region.ports, d->why, sizeof(d->why));
 }
 
 static void ports_step_stop(struct dataplane *d)
@@ -175,6 +203,8 @@ static int neighbours_start(struct dataplane *d)
 			return explain(d, "static neighbours", -rc);
 		}
 	}
+	kernel_neighbours_take(&d->control.neighbours, d->region.kernel_neighbours, image,
+			       d->shared.neighbours, clock_ns());
 	return 0;
 }
 
@@ -183,10 +213,8 @@ static void neighbours_stop(struct dataplane *d)
 	neighbour_table_destroy(d->shared.neighbours);
 }
 
-/* What the last run left behind; no connection of it goes on. */
 static int state_start(struct dataplane *d)
 {
-	residue_book(&d->region);
 	if (upkeep_start(&d->control.upkeep, &d->region, d->control.current, clock_ns()))
 		return explain(d, "state of the policies", ENOMEM);
 	return 0;
@@ -220,6 +248,28 @@ static int workers_start(struct dataplane *d)
 	return 0;
 }
 
+static int connections_start(struct dataplane *d)
+{
+	const uint64_t before_ns = clock_ns();
+	struct conn_adopted all;
+
+	if (inherit_connections(&d->shared, d->control.current, &all))
+		return explain(d, "connections of the dataplane before", ENOMEM);
+	if (all.open + all.resting + all.waiting + all.unreadable == 0)
+		return 0;
+	log_line(LOG_LEVEL_INFO,
+		 "event=connections_adopted open=%u resting=%u waiting_ended=%u unreadable=%u "
+		 "us=%llu",
+		 all.open, all.resting, all.waiting, all.unreadable,
+		 (unsigned long long)(clock_ns() - before_ns) / 1000);
+	return 0;
+}
+
+/* They stay in the region, for a successor. */
+static void connections_stop(struct dataplane *d)
+{
+}
+
 static void loops_stop(struct dataplane *d)
 {
 	__atomic_store_n(&d->shared.stop, 1, __ATOMIC_RELAXED);
@@ -249,6 +299,7 @@ static const struct step {
 	void (*stop)(struct dataplane *d);
 } steps[] = {
 	{"signals", signals_start, signals_stop},
+	{"standby", standby_start, standby_stop},
 	{"process lock", lock_start, lock_stop},
 	{"region", region_start, region_stop},
 	{"wake FIFO", wake_start, wake_stop},
@@ -258,6 +309,7 @@ static const struct step {
 	{"neighbours", neighbours_start, neighbours_stop},
 	{"policy state", state_start, state_stop},
 	{"workers", workers_start, workers_stop},
+	{"connections", connections_start, connections_stop},
 	{"loops", loops_start, loops_stop},
 };
 
@@ -311,7 +363,8 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	rc = log_start(d.options.log_level);
+	rc = log_start(d.options.log_format, d.options.log_level);
+	fatal_start(d.options.log_format);
 	if (rc) {
 		fprintf(stderr, "fender-dataplane: the log does not start: %s\n", strerror(-rc));
 		return EXIT_FAILURE;

@@ -16,6 +16,7 @@ static int sidecars_differ(const struct image_header *a, const struct image_head
 	if (strings_differ(a, x.name, b, y.name))
 		return 1;
 	x.name = y.name = 0; /* where the string lies may differ */
+	x.on_dataplane_loss = y.on_dataplane_loss = 0;
 	return memcmp(&x, &y, sizeof(x)) != 0;
 }
 

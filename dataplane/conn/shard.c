@@ -37,7 +37,8 @@ static int is_own_address(const struct image_header *image, uint8_t interface,
 	const struct image_address *a = IMAGE_ARRAY(image, struct image_address, addresses);
 
 	for (uint32_t i = 0; i < image->addresses.count; i++) {
-		if (a[i].interface != interface || a[i].family != key->k.family)
+		if (a[i].interface != interface || a[i].family != key->k.family ||
+		    (a[i].flags & ADDRESS_KERNEL))
 			continue;
 		if (key->k.family == FAMILY_V4 ? memcmp(&a[i].ip.b[12], &key->k.dst, 4) == 0
 					       : memcmp(a[i].ip.b, key->dst6, 16) == 0)

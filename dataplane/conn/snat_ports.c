@@ -214,15 +214,17 @@ int snat_ports_take(struct snat_ports *s, uint16_t port)
 	return 0;
 }
 
-void snat_ports_return(struct snat_ports *s, uint16_t port)
+int snat_ports_return(struct snat_ports *s, uint16_t port)
 {
 	struct node *n;
 
 	assert(is_ours(s, port));
 	n = node_of(s, port);
 	assert(n->uses > 0);
-	if (--n->uses == 0)
-		append(s, port);
+	if (--n->uses > 0)
+		return 0;
+	append(s, port);
+	return 1;
 }
 
 uint32_t snat_ports_free_count(const struct snat_ports *s)

@@ -44,8 +44,8 @@ uint16_t snat_ports_deal(struct snat_ports *s, int (*taken)(void *ctx, uint16_t 
  */
 int snat_ports_take(struct snat_ports *s, uint16_t port);
 
-/* Give one use back; the last use puts the port at the FIFO's tail. */
-void snat_ports_return(struct snat_ports *s, uint16_t port);
+/* Give one use back; the last use puts the port at the FIFO's tail. Return 1: that was the last. */
+int snat_ports_return(struct snat_ports *s, uint16_t port);
 
 uint32_t snat_ports_free_count(const struct snat_ports *s);
 

@@ -5,9 +5,10 @@
 #include <errno.h>
 
 #include "dataplane/conn/index.h"
+#include "dataplane/conn/table_parts.h"
 
 /* The free list: single links, last in first out, so that entries are warm when taken. */
-static void free_push(struct conn_table *t, struct conn *c)
+void table_free_push(struct conn_table *t, struct conn *c)
 {
 	c->list = CONN_LIST_FREE;
 	c->next = t->free_head;
@@ -59,11 +60,9 @@ static void leave_list(struct conn_table *t, struct conn *c)
 		resting_remove(t, c);
 }
 
-int conn_table_init(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
+int conn_table_open(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
 		    uint64_t now_ns)
 {
-	int rc;
-
 	assert(((uintptr_t)entries & 63) == 0 && capacity <= LOOKUP_NONE / 2);
 	*t = (struct conn_table){
 		.entries = entries,
@@ -73,13 +72,20 @@ int conn_table_init(struct conn_table *t, struct conn *entries, uint32_t capacit
 		.resting_head = CONN_NONE,
 		.resting_tail = CONN_NONE,
 	};
-	rc = index_create(t);
+	wheel_init(&t->wheel, now_ns);
+	return index_create(t);
+}
+
+int conn_table_init(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
+		    uint64_t now_ns)
+{
+	int rc = conn_table_open(t, entries, capacity, seed, now_ns);
+
 	if (rc)
 		return rc;
 	memset(entries, 0, (size_t)capacity * sizeof(*entries));
 	for (uint32_t i = capacity; i-- > 0;)
-		free_push(t, &entries[i]);
-	wheel_init(&t->wheel, now_ns);
+		table_free_push(t, &entries[i]);
 	return 0;
 }
 
@@ -128,25 +134,39 @@ static void set_state(struct conn *c, enum conn_state state)
 	__atomic_store_n(&c->state, (uint8_t)state, __ATOMIC_RELEASE);
 }
 
-int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state)
+static int insert_both(struct conn_table *t, const struct conn *c)
 {
 	uint64_t rev_hash = index_hash_entry(t, c, REVERSE);
 	uint64_t fwd_hash = index_hash_entry(t, c, FORWARD);
 	int rc;
 
-	assert(c->state == CONN_FREE && c->list == CONN_LIST_NONE && state != CONN_FREE);
 	/* The look-up that missed has warmed the forward bucket; nobody has asked for this one. */
 	__builtin_prefetch(index_bucket(t, rev_hash), 1);
 	rc = insert_key(t, c, FORWARD, fwd_hash);
 	if (rc)
 		return rc;
 	rc = insert_key(t, c, REVERSE, rev_hash);
-	if (rc) {
+	if (rc)
 		index_delete(t, fwd_hash, conn_number(t, c) << 1 | FORWARD);
-		return rc;
-	}
-	set_state(c, state);
-	return 0;
+	return rc;
+}
+
+int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state)
+{
+	int rc;
+
+	assert(c->state == CONN_FREE && c->list == CONN_LIST_NONE && state != CONN_FREE);
+	rc = insert_both(t, c);
+	if (rc == 0)
+		set_state(c, state);
+	return rc;
+}
+
+int table_index(struct conn_table *t, const struct conn *c, enum conn_state state)
+{
+	if (state == CONN_TOMBSTONE)
+		return insert_key(t, c, REVERSE, index_hash_entry(t, c, REVERSE));
+	return insert_both(t, c);
 }
 
 int conn_insert_forward(struct conn_table *t, struct conn *c)
@@ -223,7 +243,7 @@ void conn_release(struct conn_table *t, struct conn *c)
 	else
 		leave_list(t, c);
 	t->used--;
-	free_push(t, c);
+	table_free_push(t, c);
 }
 
 void conn_rest(struct conn_table *t, struct conn *c, uint64_t deadline_ns)

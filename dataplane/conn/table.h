@@ -42,13 +42,19 @@ struct conn_table {
 enum { LOOKUP_NONE = 0xffffffffu, LOOKUP_BURST = 64 };
 
 /**
- * conn_table_init() - take memory for the index and make an empty table
- * @entries: @capacity entries, 64-byte aligned, in shared memory; they are zeroed
+ * conn_table_open() - take memory for the index
+ * @entries: @capacity entries, 64-byte aligned, in shared memory; not touched: conn_table_adopt()
+ *           (conn/adopt.h) is due before the table is used
  * @now_ns: start of the wheel
  * Return: 0 or -ENOMEM. Memory is private, with transparent hugepages where they are allowed.
  */
+int conn_table_open(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
+		    uint64_t now_ns);
+
+/* The same, with the entries zeroed: an empty table, ready for use. */
 int conn_table_init(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
 		    uint64_t now_ns);
+/* Its memory; the entries stay as they are. */
 void conn_table_free(struct conn_table *t);
 
 /**

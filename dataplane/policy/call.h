@@ -41,6 +41,7 @@ struct engine {
 	struct levels *levels;
 	uint32_t *open_calls; /* calls that hold an entry, for bulkhead.share */
 	uint32_t entries;     /* of this worker: what a share is a part of */
+	uint8_t draining;     /* 1: call_start() rejects (REASON_DRAINING) */
 	/* Another worker has something to do for one of its waiters: wake it. May be NULL. */
 	void (*wake)(void *ctx, uint32_t worker);
 	void *wake_ctx;
@@ -128,8 +129,16 @@ void call_connected(struct engine *e, struct call *call, uint64_t latency_ns);
  * The client's first payload byte went to the endpoint that accepted: the verdict's latency will
  * be the connect time and the time from here, without the client's own delay. Only the first one
  * counts. Where the endpoint speaks first there is none, and the latency is that from the SYN.
+ * After a verdict that came without a byte it is for call_first_byte().
  */
 void call_requested(struct engine *e, struct call *call);
+
+/*
+ * The endpoint's first payload byte, whether the verdict was taken before or not; once a call.
+ * Counted for the statistics: the connect time and the time from the client's first byte to now,
+ * or from the attempt's start where the client had sent none.
+ */
+void call_first_byte(const struct engine *e, const struct call *call);
 
 /*
  * The verdict, once: breakers, estimates, counters; a second one does nothing. Permits stay until

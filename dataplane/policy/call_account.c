@@ -43,6 +43,12 @@ void account_end(const struct engine *e, struct call *call, enum call_ending end
 	}
 }
 
+void account_wait(const struct engine *e, const struct call *call)
+{
+	histogram_record(&e->state.histograms, call->cluster, HISTOGRAM_QUEUE_WAIT,
+			 call_ns_since(e, call->started_ns));
+}
+
 void account_attempt_start(const struct engine *e, const struct call *call)
 {
 	counter_add(&e->state.endpoint_counters[call->endpoint].started, 1);

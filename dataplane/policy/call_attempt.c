@@ -62,14 +62,28 @@ void call_connected(struct engine *e, struct call *call, uint64_t latency_ns)
 		return;
 	call->connect_ns = latency_ns != 0 ? latency_ns : 1;
 	ewma_sample(&e->state.endpoints[call->endpoint].ewma, latency_ns, 0, e->now_ns);
+	histogram_record(&e->state.histograms, call->cluster, HISTOGRAM_CONNECT, latency_ns);
 }
 
 void call_requested(struct engine *e, struct call *call)
 {
-	if (!(call->held & CALL_ATTEMPT) || call->connect_ns == 0 || (call->marks & CALL_REQUESTED))
+	const int verdict_taken = !(call->marks & CALL_STARTED);
+
+	if (!(verdict_taken || (call->held & CALL_ATTEMPT)) || call->connect_ns == 0 ||
+	    (call->marks & CALL_REQUESTED))
 		return;
 	call->requested_ns = e->now_ns;
 	call->marks |= CALL_REQUESTED;
+}
+
+void call_first_byte(const struct engine *e, const struct call *call)
+{
+	const uint64_t latency_ns =
+		call->marks & CALL_REQUESTED
+			? call->connect_ns + call_ns_since(e, call->requested_ns)
+			: call_ns_since(e, call->attempt_ns);
+
+	histogram_record(&e->state.histograms, call->cluster, HISTOGRAM_FIRST_BYTE, latency_ns);
 }
 
 struct call_step call_attempt_failed(struct engine *e, struct call *call,

@@ -10,6 +10,8 @@ static void release(struct engine *e, struct call *call)
 
 	if (!(call->marks & CALL_OPEN))
 		return;
+	if (call->attempts == 0 && e->now_ns > call->started_ns)
+		account_wait(e, call);
 	queue_leave(e, call);
 	cluster_cancel(e, call);
 	attempt_release(e, call);

@@ -90,6 +90,8 @@ void account_start(const struct engine *e, struct call *call);
 /* Clears CALL_STARTED. */
 void account_end(const struct engine *e, struct call *call, enum call_ending ending,
 		 enum reason reason);
+/* A call that had to wait in a queue is sent, or has left without. */
+void account_wait(const struct engine *e, const struct call *call);
 void account_attempt_start(const struct engine *e, const struct call *call);
 void account_attempt_end(const struct engine *e, const struct call *call, enum call_ending ending);
 

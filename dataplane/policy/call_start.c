@@ -105,6 +105,8 @@ struct call_step call_start(struct engine *e, struct call *call, const struct ca
 	enum reason reason = REASON_OVERLOAD;
 
 	begin(e, call, r);
+	if (e->draining)
+		return call_reject(e, call, REASON_DRAINING);
 	if (!has_its_share(e, call, &cluster->bulkhead))
 		reason = gate_enter(e, call, GATE_LISTENER,
 				    r->no_queue ? REASON_QUEUE_FULL : REASON_NONE);
@@ -126,8 +128,10 @@ struct call_step call_granted(struct engine *e, struct call *call, const struct 
 	if (e->now_ns >= call_deadline_ns(call, cluster))
 		return call_reject(e, call, REASON_REQUEST_TIMEOUT);
 	step = call->held & CALL_CLUSTER_PERMIT ? go(e, call, r) : enter_cluster(e, call, r);
-	if (step.next == CALL_SEND)
+	if (step.next == CALL_SEND) {
+		account_wait(e, call);
 		queue_serve(e, call);
+	}
 	return step;
 }
 

@@ -25,5 +25,6 @@ void region_state(struct policy_state *s, const struct region *region, uint32_t 
 		.endpoint_counters = region_endpoint_counters(region, worker, 0),
 		.policy_counters =
 			&region->policy_counters[(uint64_t)worker * shape->cluster_slots],
+		.histograms = region_histograms(region, worker),
 	};
 }

@@ -9,6 +9,7 @@
 
 #include "shm/counters.h"
 #include "shm/events.h"
+#include "shm/histogram.h"
 #include "shm/image.h"
 #include "shm/state.h"
 
@@ -52,6 +53,7 @@ struct policy_state {
 	struct call_counters *cluster_counters;
 	struct call_counters *endpoint_counters;
 	struct policy_counters *policy_counters;
+	struct histograms histograms;
 };
 
 /* A fast generator of one thread (xorshift64*); the seed makes a run repeatable. */

@@ -62,6 +62,22 @@ static void end_without_verdict_is_cancelled_and_neutral(void)
 	nothing_is_left(w);
 }
 
+static void draining_refuses_new_calls_and_lets_others_be(void)
+{
+	struct world *w = world_simple(1);
+	struct engine *e = &w->engines[0];
+
+	call_is_sent(w, 0);
+	e->draining = 1;
+	call_is_refused(w, 1, REASON_DRAINING);
+	call_succeeded(e, world_call(w, 0, 0));
+	call_end(e, world_call(w, 0, 0));
+	e->draining = 0;
+	call_is_sent(w, 2);
+	call_end(e, world_call(w, 0, 2));
+	nothing_is_left(w);
+}
+
 static void unsendable_attempt_is_rejected_without_verdict(void)
 {
 	struct world *w = world_simple(2);
@@ -373,6 +389,7 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(success_is_counted_on_every_level),
 	SUITE_TEST(second_verdict_and_second_end_do_nothing),
 	SUITE_TEST(end_without_verdict_is_cancelled_and_neutral),
+	SUITE_TEST(draining_refuses_new_calls_and_lets_others_be),
 	SUITE_TEST(unsendable_attempt_is_rejected_without_verdict),
 	SUITE_TEST(cluster_without_usable_endpoint_rejects),
 	SUITE_TEST(limit_without_queue_refuses),

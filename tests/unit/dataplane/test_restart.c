@@ -18,6 +18,7 @@ static const char policy[] =
 	"  - name: out\n"
 	"    device: af_xdp:fb\n"
 	"    addresses: [10.2.0.1/24]\n"
+	"    shared: true\n"
 	"    routes: [{to: 10.3.0.0/16, via: 10.2.0.9}]\n"
 	"    neighbours: [{address: 10.2.0.9, mac: '02:00:00:00:00:09'}]\n"
 	"listeners:\n"
@@ -64,6 +65,15 @@ static void says_what_needs_a_restart(void)
 		{"mtu: 1400", "mtu: 1300", "interfaces"},
 		{"mtu: 1400", "mtu: 1400, vlan: 7", "interfaces"},
 		{"name: out", "name: back", "interfaces"},
+		{"spin: 50us", "spin: 50us, on_dataplane_loss: pass", NULL},
+		{"version: 1", "version: 1\nreload: {watch: 5s}", NULL},
+		{"cluster: web}",
+		 "cluster: web, rate_limit: {listener: {connections_per_second: "
+		 "5}}}",
+		 NULL},
+		{"shared: true", "shared: false", "interfaces"},
+		{"mtu: 1400", "mtu: 1400, limiter: dpdk", "interfaces"},
+		{"mtu: 1400", "mtu: 1400, kernel_addresses: 10.1.0.3", "addresses of interfaces"},
 		{"[10.2.0.1/24]", "[10.2.0.2/24]", "addresses of interfaces"},
 		{"[10.2.0.1/24]", "[10.2.0.1/24, 10.2.0.2/24]", "addresses of interfaces"},
 		{"10.3.0.0/16", "10.4.0.0/16", "routes of interfaces"},

@@ -9,7 +9,7 @@
 
 #include <CUnit/Basic.h>
 
-enum { ADDRESSES = 4, ROUTES = 6, LISTENERS = 7 };
+enum { ADDRESSES = 5, ROUTES = 6, LISTENERS = 7 };
 
 static struct {
 	struct image_header header;
@@ -79,6 +79,8 @@ static int world_make(void)
 	world.addresses[1] = (struct image_address){ip_of("10.2.0.1"), FAMILY_V4, 23, 1, 0};
 	world.addresses[2] = (struct image_address){ip_of("10.2.1.9"), FAMILY_V4, 24, 1, 0};
 	world.addresses[3] = (struct image_address){ip_of("fd00:2::1"), FAMILY_V6, 65, 1, 0};
+	world.addresses[4] =
+		(struct image_address){ip_of("10.2.0.3"), FAMILY_V4, 32, 1, ADDRESS_KERNEL};
 
 	world.routes[0] = route_row(0, "10.1.0.0", 24, NULL);
 	world.routes[1] = route_row(1, "10.2.0.0", 23, NULL);
@@ -152,6 +154,7 @@ static void source_shares_the_longest_prefix_else_is_the_first(void)
 	CU_ASSERT_PTR_EQUAL(route_source(&world.header, 1, FAMILY_V4, ip_of("10.2.0.9").b), &a[1]);
 	CU_ASSERT_PTR_EQUAL(route_source(&world.header, 1, FAMILY_V4, ip_of("10.2.1.7").b), &a[2]);
 	CU_ASSERT_PTR_EQUAL(route_source(&world.header, 1, FAMILY_V4, ip_of("8.8.8.8").b), &a[1]);
+	CU_ASSERT_PTR_EQUAL(route_source(&world.header, 1, FAMILY_V4, ip_of("10.2.0.3").b), &a[1]);
 	CU_ASSERT_PTR_EQUAL(route_source(&world.header, 1, FAMILY_V6, ip_of("2001::1").b), &a[3]);
 	CU_ASSERT_PTR_NULL(route_source(&world.header, 0, FAMILY_V6, ip_of("fd00:2::2").b));
 }
@@ -166,7 +169,7 @@ static void ours_are_addresses_and_listeners_of_the_interface(void)
 		{0, "10.1.0.1", 1},   {1, "10.1.0.1", 0},   {0, "10.96.0.20", 1},
 		{1, "10.96.0.20", 0}, {1, "fd00:96::1", 1}, {0, "fd00:96::1", 0},
 		{0, "0.0.0.0", 0},    {1, "::", 0},         {1, "10.2.1.9", 1},
-		{1, "fd00:2::2", 0},
+		{1, "fd00:2::2", 0},  {1, "10.2.0.3", 0},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

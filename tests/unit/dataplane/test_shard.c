@@ -5,18 +5,18 @@
 #include <endian.h>
 #include <string.h>
 
-/* An image of one interface with two addresses and SNAT ports 40000-49999: enough for sharding. */
+/* An image of one interface with two addresses, one of the kernel, and SNAT ports 40000-49999. */
 static struct {
 	struct image_header header;
 	struct image_interface interface;
-	struct image_address address[2];
+	struct image_address address[3];
 } image;
 
 static void make_image(void)
 {
 	memset(&image, 0, sizeof(image));
 	image.header.interfaces = (struct image_span){offsetof(__typeof__(image), interface), 1};
-	image.header.addresses = (struct image_span){offsetof(__typeof__(image), address), 2};
+	image.header.addresses = (struct image_span){offsetof(__typeof__(image), address), 3};
 	image.interface.snat_port_low = 40000;
 	image.interface.snat_port_high = 49999;
 	image.address[0].ip = image_ip_v4(htobe32(0x0a4d0201));
@@ -24,6 +24,9 @@ static void make_image(void)
 	image.address[1].ip.b[0] = 0xfd;
 	image.address[1].ip.b[15] = 1;
 	image.address[1].family = FAMILY_V6;
+	image.address[2].ip = image_ip_v4(htobe32(0x0a4d0203));
+	image.address[2].family = FAMILY_V4;
+	image.address[2].flags = ADDRESS_KERNEL;
 }
 
 static struct flow_key key4(uint32_t src, uint32_t dst, uint16_t sport, uint16_t dport)
@@ -61,9 +64,11 @@ static void port_outside_the_range_or_other_address_is_a_clients(void)
 {
 	struct flow_key outside = key4(0x0a4d0263, 0x0a4d0201, 1234, 39999);
 	struct flow_key other = key4(0x0a4d0263, 0x0a4d0202, 1234, 40001);
+	struct flow_key kernels = key4(0x0a4d0263, 0x0a4d0203, 1234, 40001);
 
 	CU_ASSERT_EQUAL(shard_bucket(&image.header, 0, &outside), shard_client_bucket(&outside));
 	CU_ASSERT_EQUAL(shard_bucket(&image.header, 0, &other), shard_client_bucket(&other));
+	CU_ASSERT_EQUAL(shard_bucket(&image.header, 0, &kernels), shard_client_bucket(&kernels));
 }
 
 static void client_bucket_ignores_the_destination(void)
