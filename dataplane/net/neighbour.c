@@ -60,6 +60,16 @@ static int answer(struct neighbour_view *view, uint64_t word)
 	}
 }
 
+/* The kernel does not see our packets: it is to look after those that are used. */
+static uint8_t kernel_question(struct neighbour *n, uint64_t now_ns)
+{
+	uint64_t since = __atomic_load_n(&n->confirmed_ns, __ATOMIC_RELAXED);
+
+	if (!neighbour_passed(now_ns, since, NEIGHBOUR_REACHABLE_NS))
+		return 0;
+	return win_question(n, now_ns, NEIGHBOUR_REACHABLE_NS) ? 2 : 0;
+}
+
 int neighbour_resolve(struct neighbour_table *t, uint16_t number, uint8_t generation,
 		      uint64_t now_ns, struct neighbour_view *view)
 {
@@ -79,6 +89,10 @@ int neighbour_resolve(struct neighbour_table *t, uint16_t number, uint8_t genera
 
 		if (state == NEIGHBOUR_STATIC)
 			break;
+		if (state == NEIGHBOUR_KERNEL) {
+			view->ask = kernel_question(n, now_ns);
+			break;
+		}
 		if (state == NEIGHBOUR_REACHABLE) {
 			uint64_t since = __atomic_load_n(&n->confirmed_ns, __ATOMIC_RELAXED);
 

@@ -38,6 +38,7 @@ enum neighbour_state {
 	NEIGHBOUR_STALE,  /* still used; probed when it is */
 	NEIGHBOUR_FAILED, /* did not answer; asked again after a pause */
 	NEIGHBOUR_STATIC, /* from the policy, never changes */
+	NEIGHBOUR_KERNEL, /* of a shared interface: good until the kernel says otherwise */
 };
 
 struct neighbour_table;
@@ -77,7 +78,8 @@ uint16_t neighbour_find(struct neighbour_table *t, uint8_t interface, const uint
  * view->ask is set for at most one caller per NEIGHBOUR_RETRY_NS. INCOMPLETE: after
  * NEIGHBOUR_QUESTIONS questions without an answer FAILED, for NEIGHBOUR_FAILED_NS, then asked
  * again. REACHABLE becomes STALE NEIGHBOUR_REACHABLE_NS after its last confirmation; STALE is
- * probed when used and becomes INCOMPLETE when as many probes got no answer.
+ * probed when used and becomes INCOMPLETE when as many probes got no answer. KERNEL stays; it
+ * is probed when used NEIGHBOUR_REACHABLE_NS after its last confirmation.
  *
  * Return: 0 with a usable MAC; -EAGAIN still resolving; -EHOSTUNREACH failed; -ESTALE the
  * generation differs: find it again. Any thread.
@@ -94,6 +96,15 @@ int neighbour_resolve(struct neighbour_table *t, uint16_t number, uint8_t genera
 void neighbour_learn(struct neighbour_table *t, uint8_t interface, const uint8_t ip[16],
 		     const uint8_t mac[6], int create, int override, int solicited,
 		     uint64_t now_ns);
+
+/*
+ * The kernel has a neighbour on a shared interface, or has it no longer: then what was learnt is
+ * used on, and asked for when used. Static entries stay. Return: 0; -EINVAL not an address of one
+ * station; -ENOSPC. Any thread.
+ */
+int neighbour_set_kernel(struct neighbour_table *t, uint8_t interface, const uint8_t ip[16],
+			 const uint8_t mac[6], uint64_t now_ns);
+void neighbour_kernel_gone(struct neighbour_table *t, uint8_t interface, const uint8_t ip[16]);
 
 /* Address and interface of an entry (to ask for it). Return 0, -1 when the generation differs. */
 int neighbour_address(const struct neighbour_table *t, uint16_t number, uint8_t generation,

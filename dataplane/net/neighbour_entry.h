@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entries of the neighbour table; internal to neighbour.c and neighbour_table.c. */
+/* Entries of the neighbour table; internal to neighbour*.c. */
 #ifndef FENDER_DATAPLANE_NET_NEIGHBOUR_ENTRY_H
 #define FENDER_DATAPLANE_NET_NEIGHBOUR_ENTRY_H
 

@@ -66,6 +66,7 @@ static uint64_t recycle_cost(const struct neighbour *n, uint64_t word, uint64_t 
 		return RECYCLE_CLASS(1) + used;
 	case NEIGHBOUR_REACHABLE:
 	case NEIGHBOUR_STALE:
+	case NEIGHBOUR_KERNEL:
 		if (used == 0)
 			return RECYCLE_CLASS(1) + confirmed;
 		if (neighbour_passed(now_ns, used, NEIGHBOUR_RECENT_NS))

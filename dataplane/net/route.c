@@ -78,7 +78,8 @@ const struct image_address *route_source(const struct image_header *img, uint8_t
 	for (uint32_t i = 0; i < img->addresses.count; i++) {
 		int prefix;
 
-		if (a[i].interface != interface || a[i].family != family)
+		if (a[i].interface != interface || a[i].family != family ||
+		    (a[i].flags & ADDRESS_KERNEL))
 			continue;
 		prefix = same_prefix(a[i].ip.b, to, family, a[i].prefix) ? a[i].prefix : -1;
 		if (!best || prefix > best_prefix) {
@@ -94,7 +95,8 @@ static int is_address(const struct image_header *img, uint8_t interface, const u
 	const struct image_address *a = IMAGE_ARRAY(img, struct image_address, addresses);
 
 	for (uint32_t i = 0; i < img->addresses.count; i++)
-		if (a[i].interface == interface && same_ip(&a[i].ip, ip))
+		if (a[i].interface == interface && !(a[i].flags & ADDRESS_KERNEL) &&
+		    same_ip(&a[i].ip, ip))
 			return 1;
 	return 0;
 }
