@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -39,23 +40,52 @@ static int check_sizes(const struct limits_sizes *sizes, const struct why *why)
 	return 0;
 }
 
-static int make_root(const char *root, const struct why *why)
+static int is_bpf(const char *path)
 {
 	struct statfs fs;
 
-	if (mkdir(root, 0700) && errno != EEXIST)
-		return why_fail(why, -errno, "limits: cannot make %s: %s", root, strerror(errno));
-	if (statfs(root, &fs))
-		return why_fail(why, -errno, "limits: cannot look at %s: %s", root,
-				strerror(errno));
-	if (fs.f_type != BPF_FS_MAGIC) {
-		rmdir(root);
-		return why_fail(why, -ENODEV,
-				"limits: %s is not on a BPF file system: mount -t bpf bpf "
-				"/sys/fs/bpf",
-				root);
+	return statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+/* A BPF file system is everybody's by default: who made the folder could exchange the pins. */
+static int is_private(const char *root)
+{
+	struct stat st;
+
+	return lstat(root, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       (st.st_uid == geteuid() || st.st_uid == 0) && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static int no_bpf(const char *path, const struct why *why)
+{
+	return why_fail(why, -ENODEV,
+			"limits: %s is not on a BPF file system: mount one there (mount -t bpf bpf "
+			"DIR) or name one by --bpf-dir",
+			path);
+}
+
+static int make_root(const char *root, const struct why *why)
+{
+	char parent[OBJECT_PATH_BYTES];
+	const char *slash = strrchr(root, '/');
+
+	if (mkdir(root, 0700) && errno != EEXIST) {
+		int error = errno;
+
+		snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - root) : 0, root);
+		return is_bpf(parent) ? why_fail(why, -error, "limits: cannot make %s: %s", root,
+						 strerror(error))
+				      : no_bpf(parent, why);
 	}
-	return 0;
+	if (!is_bpf(root)) {
+		rmdir(root);
+		return no_bpf(root, why);
+	}
+	if (is_private(root))
+		return 0;
+	return why_fail(why, -EPERM,
+			"limits: %s is not a folder that only this user writes to: remove it",
+			root);
 }
 
 static void set_sizes(struct limits *l)
@@ -139,7 +169,9 @@ static int load(struct limits *l, const char *root, const struct why *why)
 {
 	enum { MAPS = 32 };
 	uint8_t reused[MAPS] = {0};
+	char said[256];
 	struct bpf_map *map;
+	int all_reused = 1;
 	int n = 0;
 	int rc;
 
@@ -153,12 +185,14 @@ static int load(struct limits *l, const char *root, const struct why *why)
 		if (rc < 0)
 			return rc;
 		reused[n++] = (uint8_t)rc;
+		all_reused &= rc;
 	}
-	rc = bpf_object__load(l->object);
+	/* All is there: a control plane before has asked the kernel about the program. */
+	if (all_reused)
+		bpf_program__set_autoload(bpf_object__next_program(l->object, NULL), false);
+	rc = object_load(l->object, said, sizeof(said));
 	if (rc)
-		return why_fail(why, rc, "limits: the kernel does not load the XDP program: %s%s",
-				strerror(-rc),
-				rc == -EPERM ? " (CAP_BPF and CAP_NET_ADMIN are needed)" : "");
+		return why_fail(why, rc, "limits: %s", said);
 	return pin_maps(l, root, reused, why);
 }
 
@@ -173,6 +207,7 @@ static void find_maps(struct limits *l)
 		{"addresses", &l->fd.addresses},
 		{"listeners", &l->fd.listeners},
 		{"listener_rules", &l->fd.listener_rules},
+		{"listener_words", &l->fd.listener_words},
 		{"connections4", &l->fd.connections4},
 		{"connections6", &l->fd.connections6},
 		{"snat_owner", &l->fd.snat_owner},
@@ -200,6 +235,24 @@ static int map_config(struct limits *l, const struct why *why)
 	return 0;
 }
 
+static size_t owner_bytes(const struct limits *l)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = (l->sizes.snat_ports ? l->sizes.snat_ports : 1) * sizeof(uint64_t);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static int map_snat_owner(struct limits *l, const struct why *why)
+{
+	void *at = mmap(NULL, owner_bytes(l), PROT_READ, MAP_SHARED, l->fd.snat_owner, 0);
+
+	if (at == MAP_FAILED)
+		return why_fail(why, -errno, "limits: cannot map snat_owner: %s", strerror(errno));
+	l->snat_owner = at;
+	return 0;
+}
+
 static int open_maps(struct limits *l, const char *root, const struct why *why)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -223,7 +276,8 @@ static int open_maps(struct limits *l, const char *root, const struct why *why)
 	if (rc)
 		return rc;
 	find_maps(l);
-	return map_config(l, why);
+	rc = map_config(l, why);
+	return rc ? rc : map_snat_owner(l, why);
 }
 
 struct limits *limits_open(const char *root, const struct limits_sizes *sizes, char *why,
@@ -252,8 +306,18 @@ void limits_close(struct limits *l)
 		return;
 	if (l->config)
 		munmap(l->config, (size_t)sysconf(_SC_PAGESIZE));
+	if (l->snat_owner)
+		munmap((void *)(uintptr_t)l->snat_owner, owner_bytes(l));
 	bpf_object__close(l->object);
 	free(l);
+}
+
+int limits_pinned(const char *root)
+{
+	char path[OBJECT_PATH_BYTES];
+	int n = snprintf(path, sizeof(path), "%s/config", root);
+
+	return n > 0 && n < (int)sizeof(path) && access(path, F_OK) == 0;
 }
 
 int limits_remove(const char *root)
@@ -274,7 +338,7 @@ int limits_remove(const char *root)
 			rc = -errno;
 	}
 	bpf_object__close(object);
-	if (!rc && rmdir(root) && errno != ENOENT)
+	if (!rc && rmdir(root) && errno != ENOENT && errno != ENOTEMPTY && errno != ENOTDIR)
 		rc = -errno;
 	return rc;
 }

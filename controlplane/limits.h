@@ -31,8 +31,8 @@ struct limits_sizes {
  * @root: a folder of its own on a BPF file system; made if it is not there
  * @why: at least 160 bytes
  *
- * Loads the program once, so that a kernel that does not take it, or a missing privilege, is
- * known here and not when a port starts.
+ * Where it makes maps it loads the program once, so that a kernel that does not take it, or a
+ * missing privilege, is known here and not when a port starts.
  * Return: for limits_close(). NULL: errno and a sentence in @why. errno is
  *   ESTALE  the pins are another version's or of other sizes: limits_remove() them, once no
  *           port uses them, and open again
@@ -45,12 +45,19 @@ struct limits *limits_open(const char *root, const struct limits_sizes *sizes, c
 /* The pins stay. NULL is allowed. */
 void limits_close(struct limits *l);
 
-/* Unpin what limits_open() pinned and remove @root. Nothing there is no error. Return: -errno. */
+/* Whether limits_open() has pinned maps in @root. */
+int limits_pinned(const char *root);
+
+/*
+ * Unpin what limits_open() pinned, and remove @root unless something else is pinned in it. Nothing
+ * there is no error. Return: 0, -errno.
+ */
 int limits_remove(const char *root);
 
 struct limits_interface {
 	uint8_t number; /* row, below LIMIT_INTERFACES; the one given to object_bind() */
 	uint8_t exclusive;
+	uint8_t unlimited; /* the program says whose a frame is and limits nothing */
 	uint16_t vlan;     /* 0: untagged */
 	uint16_t snat_low; /* host order, inclusive; 0: no SNAT */
 	uint16_t snat_high;
@@ -98,10 +105,20 @@ struct limits_policy {
 	const struct limits_listener *listeners;
 	size_t listener_count;
 	uint8_t lost_pass; /* no dataplane will come back: LIMIT_LOST_PASS on every interface */
+	/* Other listeners keep what the maps have of them: who was there before may know them. */
+	uint8_t keep_others;
 };
 
 /* How many places in snat_owner the policy needs: struct limits_sizes. */
 uint64_t limits_snat_ports(const struct limits_policy *policy);
+
+/* Whose a place in snat_owner is: address, port (host order) and protocol. Return: 0, -ENOENT. */
+struct limits_port {
+	struct limit_ip ip;
+	uint16_t port;
+	uint8_t proto;
+};
+int limits_port_of(const struct limits_policy *policy, uint32_t place, struct limits_port *out);
 
 /**
  * limits_apply() - put a policy in force
@@ -118,6 +135,9 @@ int limits_apply(struct limits *l, const struct limits_policy *policy, char *why
 
 /* The generation in force; 0: none yet. */
 uint64_t limits_generation(const struct limits *l);
+
+/* Begin anew what is kept of listener @number: another name has its slot now. Return: 0, -errno. */
+int limits_forget_listener(struct limits *l, uint32_t number);
 
 /* Counters of a listener or interface, all CPUs together. Return: 0, -errno (-ENOENT: no such). */
 int limits_listener_counters(const struct limits *l, uint32_t listener, struct limit_counters *sum);
@@ -142,7 +162,7 @@ struct limits_connection {
 };
 
 /**
- * limits_top() - the connections that were refused most
+ * limits_top() - the connections that were refused most; any thread
  * @top: room for @count, most refused first; those that were refused nothing are left out
  *
  * Walks all entries (some 10 ms for 100,000); entries made or evicted meanwhile may be missed or

@@ -20,6 +20,24 @@ static int put(int fd, const void *key, const void *value)
 	return bpf_map_update_elem(fd, key, value, BPF_ANY) ? -errno : 0;
 }
 
+/* Numbers that @policy has no listener of get the rules that are in force. */
+static int keep_rules(const struct limits *l, struct limits_plan *p,
+		      const struct limits_policy *policy, uint32_t in_force)
+{
+	uint8_t named[LIMIT_MAX_LISTENERS] = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < policy->listener_count; i++)
+		named[policy->listeners[i].number] = 1;
+	for (uint32_t i = 0; i < l->sizes.listeners && !rc; i++) {
+		uint32_t row = 2 * i + in_force;
+
+		if (!named[i] && bpf_map_lookup_elem(l->fd.listener_rules, &row, &p->rules[i]))
+			rc = -errno;
+	}
+	return rc;
+}
+
 static int write_rules(const struct limits *l, const struct limits_plan *p, uint32_t half)
 {
 	int rc = 0;
@@ -85,8 +103,10 @@ static void wait_for_programs(void)
 static int write_plan(struct limits *l, struct limits_plan *p, const struct limits_policy *policy)
 {
 	uint32_t half = (l->config->active & 1) ^ 1;
-	int rc = write_rules(l, p, half);
+	int rc = policy->keep_others ? keep_rules(l, p, policy, half ^ 1) : 0;
 
+	if (!rc)
+		rc = write_rules(l, p, half);
 	if (!rc)
 		rc = write_places(l, p);
 	if (rc)
@@ -95,7 +115,8 @@ static int write_plan(struct limits *l, struct limits_plan *p, const struct limi
 	__atomic_store_n(&l->config->active, policy->generation << 1 | half, __ATOMIC_RELEASE);
 	wait_for_programs();
 	qsort(p->binds, p->bind_count, sizeof(*p->binds), by_key);
-	remove_others(l->fd.listeners, p->binds, p->bind_count, sizeof(*p->binds));
+	if (!policy->keep_others)
+		remove_others(l->fd.listeners, p->binds, p->bind_count, sizeof(*p->binds));
 	qsort(p->places, p->place_count, sizeof(*p->places), by_key);
 	remove_others(l->fd.addresses, p->places, p->place_count, sizeof(*p->places));
 	return 0;

@@ -54,6 +54,26 @@ uint64_t limits_snat_ports(const struct limits_policy *policy)
 	return ports;
 }
 
+int limits_port_of(const struct limits_policy *policy, uint32_t place, struct limits_port *out)
+{
+	for (size_t n = 0; n < policy->address_count; n++) {
+		const struct limits_address *a = &policy->addresses[n];
+		const struct limits_interface *i = find_interface(policy, a->interface);
+		uint32_t ports = i && !a->kernel ? interface_ports(i) : 0;
+
+		if (place < 2 * ports) {
+			*out = (struct limits_port){
+				.ip = a->ip,
+				.port = (uint16_t)(i->snat_low + place % ports),
+				.proto = place < ports ? IPPROTO_TCP : IPPROTO_UDP,
+			};
+			return 0;
+		}
+		place -= 2 * ports;
+	}
+	return -ENOENT;
+}
+
 static int plan_interfaces(struct limits_plan *p, const struct limits_policy *policy,
 			   const struct why *why)
 {
@@ -73,6 +93,8 @@ static int plan_interfaces(struct limits_plan *p, const struct limits_policy *po
 			row->flags |= LIMIT_EXCLUSIVE;
 		if (policy->lost_pass)
 			row->flags |= LIMIT_LOST_PASS;
+		if (i->unlimited)
+			row->flags |= LIMIT_UNLIMITED;
 		if (i->snat_low)
 			row->flags |= LIMIT_HAS_SNAT;
 		row->vlan = i->vlan;

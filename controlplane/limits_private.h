@@ -14,6 +14,7 @@ struct limits_fds {
 	int addresses;
 	int listeners;
 	int listener_rules;
+	int listener_words;
 	int connections4;
 	int connections6;
 	int snat_owner;
@@ -25,6 +26,7 @@ struct limits {
 	struct bpf_object *object;
 	struct limits_fds fd;
 	struct limit_config *config; /* mapped; this process is its only writer */
+	const uint64_t *snat_owner;  /* mapped, sizes.snat_ports words; workers write */
 	struct limits_sizes sizes;
 	uint32_t entries; /* of connections4 and connections6 */
 	uint32_t cpus;    /* possible ones: copies of a row of counters */

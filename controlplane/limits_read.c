@@ -45,6 +45,24 @@ int limits_interface_counters(const struct limits *l, uint8_t interface, struct 
 	return read_counters(l, interface, sum);
 }
 
+int limits_forget_listener(struct limits *l, uint32_t number)
+{
+	struct limit_counters *none = calloc(l->cpus, sizeof(*none));
+	const struct limit_listener words = {0}; /* of no shape: they begin full */
+	uint32_t row = LIMIT_INTERFACES + number;
+	int rc = 0;
+
+	if (!none)
+		return -ENOMEM;
+	if (number >= l->sizes.listeners)
+		rc = -ENOENT;
+	else if (bpf_map_update_elem(l->fd.counters, &row, none, BPF_ANY) ||
+		 bpf_map_update_elem(l->fd.listener_words, &number, &words, BPF_ANY))
+		rc = -errno;
+	free(none);
+	return rc;
+}
+
 const char *limits_verdict_name(unsigned int verdict)
 {
 	static const char *const names[] = {
@@ -181,10 +199,8 @@ static int walk_ports(struct top *t, const struct limits *l)
 	for (uint32_t place = 0; place < l->sizes.snat_ports; place++) {
 		struct limits_connection c = {.to_client = 1, .place = place};
 		struct limit_flow flow;
-		uint64_t owner;
+		uint64_t owner = __atomic_load_n(&l->snat_owner[place], __ATOMIC_RELAXED);
 
-		if (bpf_map_lookup_elem(l->fd.snat_owner, &place, &owner))
-			return -errno;
 		if (!owner)
 			continue;
 		if (bpf_map_lookup_elem(l->fd.snat_flows, &place, &flow))
