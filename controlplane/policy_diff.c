@@ -71,6 +71,10 @@ static int interface_rows_differ(struct diff *d)
 			return interface_differs(d, i, "name");
 		if (a->kind != b->kind || strings_differ(d, a->device, b->device))
 			return interface_differs(d, i, "device");
+		if (a->shared != b->shared)
+			return interface_differs(d, i, "shared");
+		if (a->limiter != b->limiter)
+			return interface_differs(d, i, "limiter");
 		if (a->vlan != b->vlan)
 			return interface_differs(d, i, "vlan");
 		if (a->mtu != b->mtu)
@@ -90,7 +94,10 @@ static int addresses_differ(struct diff *d)
 		return differs(d, "interfaces: addresses");
 	for (uint32_t i = 0; i < d->running->addresses.count; i++)
 		if (memcmp(&a[i], &b[i], sizeof(a[i])) != 0)
-			return interface_differs(d, a[i].interface, "addresses");
+			return interface_differs(d, a[i].interface,
+						 (a[i].flags | b[i].flags) & ADDRESS_KERNEL
+							 ? "kernel_addresses"
+							 : "addresses");
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of a policy a reload cannot change. Pure. */
+/* What a policy changes, and what of it a reload cannot change. Pure. */
 #ifndef FENDER_CONTROLPLANE_POLICY_DIFF_H
 #define FENDER_CONTROLPLANE_POLICY_DIFF_H
 
@@ -15,5 +15,24 @@
  */
 int policy_needs_restart(const struct image_header *running, const struct image_header *wanted,
 			 char *key, size_t key_size);
+
+struct policy_count {
+	uint32_t added;
+	uint32_t removed;
+	uint32_t changed;
+};
+
+struct policy_counts {
+	struct policy_count listeners;
+	struct policy_count clusters; /* changed: a key of its own, not its endpoints */
+	struct policy_count endpoints;
+};
+
+/**
+ * policy_counts() - compare two checked images by name
+ * @before: NULL: nothing was there
+ */
+struct policy_counts policy_counts(const struct image_header *before,
+				   const struct image_header *after);
 
 #endif

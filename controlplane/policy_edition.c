@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "config/diagnostics.h"
 #include "config/read_file.h"
 #include "controlplane/liveness.h"
@@ -18,6 +21,7 @@ void policy_edition_free(struct policy_edition *edition)
 		return;
 	free(edition->image);
 	free(edition->text);
+	file_texts_free(&edition->files);
 	free(edition->warnings);
 	free(edition->reports);
 	free(edition);
@@ -34,54 +38,160 @@ struct policy_edition *policy_edition_of(struct image_header *image)
 	return edition;
 }
 
-static int read_text(struct policy_edition *edition, const char *path, struct diagnostics *d)
+uint64_t policy_text_hash(const char *text, size_t bytes)
 {
-	FILE *file = fopen(path, "re");
+	const uint64_t hash = XXH64(text, bytes, 0);
 
-	if (file) {
-		edition->text = read_bounded(file, MAX_POLICY_FILE_BYTES, &edition->bytes);
-		if (!edition->text)
-			diagnostics_error(d, 0, 0, "cannot be read: %s", strerror(errno));
-		fclose(file);
-	} else {
-		diagnostics_error(d, 0, 0, "cannot be read: %s", strerror(errno));
-	}
-	return edition->text ? 0 : -EIO;
+	return hash ? hash : 1;
 }
 
-static int copy_text(struct policy_edition *edition, const struct policy_edition *from)
+/* malloc'ed; NULL with errno. */
+static char *read_policy(const char *path, size_t *bytes)
 {
-	edition->text = malloc(from->bytes + 1);
-	if (!edition->text)
-		return -ENOMEM;
-	memcpy(edition->text, from->text, from->bytes);
-	edition->bytes = from->bytes;
+	FILE *file = fopen(path, "re");
+	char *text;
+	int error;
+
+	if (!file)
+		return NULL;
+	text = read_bounded(file, MAX_POLICY_FILE_BYTES, bytes);
+	error = errno;
+	fclose(file);
+	errno = error;
+	return text;
+}
+
+uint64_t policy_file_hash(const char *path)
+{
+	size_t bytes;
+	char *text = read_policy(path, &bytes);
+	uint64_t hash = text ? policy_text_hash(text, bytes) : 0;
+
+	free(text);
+	return hash;
+}
+
+static int take_text(struct policy_edition *edition, const struct edition_source *source,
+		     struct diagnostics *d)
+{
+	const struct policy_edition *from = source->text_of;
+
+	if (from && from->text) {
+		edition->bytes = from->bytes;
+		edition->text = malloc(from->bytes + 1);
+		if (edition->text)
+			memcpy(edition->text, from->text, from->bytes);
+	} else {
+		edition->text = read_policy(source->path, &edition->bytes);
+	}
+	if (!edition->text) {
+		diagnostics_error(d, 0, 0, "cannot be read: %s", strerror(errno));
+		return -EIO;
+	}
+	edition->text_hash = policy_text_hash(edition->text, edition->bytes);
 	return 0;
 }
 
-struct policy_edition *policy_edition_compile(const char *path,
-					      const struct policy_edition *text_of,
-					      const struct endpoint_sets *sets, char **errors)
+/* Add to @instead what is known of the files that have errors. Return how many were added. */
+static size_t replace_failed(struct file_texts *instead, const struct policy_edition *edition,
+			     const struct file_texts *known, const struct diagnostics *d)
+{
+	const size_t before = instead->count;
+
+	for (size_t i = 0; i < edition->files.count; i++) {
+		const struct file_text *file = &edition->files.all[i];
+		const struct file_text *good = file_texts_find(known, file->path);
+
+		if (good && good->text && (!file->text || diagnostics_blame(d, file->path)) &&
+		    file_texts_add(instead, good->path, good->text, good->bytes) != 0)
+			break;
+	}
+	return instead->count - before;
+}
+
+/* What was wrong with files that are not used as they are now, then @d's own. malloc'ed. */
+static char *warnings_of(const char *failed, const struct file_texts *instead,
+			 const struct diagnostics *d)
+{
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (!out)
+		return NULL;
+	if (failed)
+		fputs(failed, out);
+	for (size_t i = 0; i < instead->count; i++)
+		fprintf(out, "%s: warning: its last good content stays in force\n",
+			instead->all[i].path);
+	diagnostics_print(d, out);
+	fclose(out);
+	return text;
+}
+
+/*
+ * Again as long as it fails for files of which a better text is known: errors beyond those that
+ * are kept show with the next round.
+ */
+static void compile(struct policy_edition *edition, const struct edition_source *source,
+		    char **errors)
+{
+	static const struct file_texts none;
+	const struct file_texts *known = source->known ? source->known : &none;
+	struct file_texts instead = {0};
+	char *failed = NULL;
+	size_t added;
+
+	do {
+		const struct config_input in = {
+			.text = edition->text,
+			.bytes = edition->bytes,
+			.sets = source->sets,
+			.instead = &instead,
+			.read = &edition->files,
+		};
+		struct diagnostics *d = diagnostics_create(source->path);
+
+		added = 0;
+		file_texts_free(&edition->files);
+		edition->image = d ? config_compile_input(&in, d) : NULL;
+		if (edition->image) {
+			edition->warnings = warnings_of(failed, &instead, d);
+		} else if (d) {
+			added = replace_failed(&instead, edition, known, d);
+			free(*errors);
+			*errors = diagnostics_text(d);
+			if (!failed && added > 0) {
+				failed = *errors;
+				*errors = NULL;
+			}
+		}
+		diagnostics_free(d);
+	} while (!edition->image && added > 0);
+	file_texts_free(&instead);
+	free(failed);
+	if (edition->image) {
+		free(*errors);
+		*errors = NULL;
+	}
+}
+
+struct policy_edition *policy_edition_compile(const struct edition_source *source, char **errors)
 {
 	struct policy_edition *edition = calloc(1, sizeof(*edition));
-	struct diagnostics *d = diagnostics_create(path);
-	uint64_t begun_ns = monotonic_ns();
-	int rc = -ENOMEM;
+	struct diagnostics *d = diagnostics_create(source->path);
+	const uint64_t begun_ns = monotonic_ns();
 
 	*errors = NULL;
-	if (edition && d)
-		rc = text_of && text_of->text ? copy_text(edition, text_of)
-					      : read_text(edition, path, d);
-	if (rc == 0)
-		edition->image = config_compile_resolved(edition->text, edition->bytes, sets, d);
+	if (edition && d && take_text(edition, source, d) == 0)
+		compile(edition, source, errors);
+	else if (d)
+		*errors = diagnostics_text(d);
+	diagnostics_free(d);
 	if (!edition || !edition->image) {
-		*errors = d ? diagnostics_text(d) : NULL;
 		policy_edition_free(edition);
-		diagnostics_free(d);
 		return NULL;
 	}
-	edition->warnings = diagnostics_text(d);
-	diagnostics_free(d);
 	edition->build_us = (monotonic_ns() - begun_ns) / 1000;
 	return edition;
 }

@@ -1,291 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What is to be put in force: the policy file, endpoints that are others, a text from before. */
 #include "controlplane/reload.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "controlplane/liveness.h"
 #include "controlplane/log.h"
 #include "controlplane/policy_diff.h"
+#include "controlplane/reload_private.h"
+#include "controlplane/resolve_set.h"
 #include "shm/publish.h"
 
-enum {
-	STEP_MS = 2,
-	PUBLISH_STEP_MS = 50,
-	LATE_STEP_MS = 100,
-	RETRY_MS = 1000,   /* endpoints that found no room, until old names are free */
-	PUBLISH_MS = 2000, /* a reader copies its slot and freed names rest in less */
-	APPLY_MS = 5000,
-	DEATHS_TO_BLAME = 2,
-	DETAIL_BYTES = 512,
-};
+enum { DEATHS_TO_BLAME = 2 };
 
-enum phase {
-	IDLE,       /* good is active and applied by all */
-	PUBLISHING, /* waiting for a free slot */
-	APPLYING,   /* published, waiting for the workers */
-	LATE,       /* the same, after the time for it */
-};
-
-enum again { AGAIN_FILE = 1, AGAIN_ENDPOINTS = 2 };
-
-struct reloader {
-	struct reloader_config config;
-	uv_timer_t timer;
-	enum phase phase;
-	int rollback;               /* the change under way puts good back */
-	char refusal[DETAIL_BYTES]; /* why it does */
-	int again;                  /* a request waits for its end: bits of enum again */
-	int told;                   /* that there is no room; it is tried again in silence */
-	uint32_t deaths;
-	uint64_t begun_ns;
-	struct policy_edition *good; /* last one applied by all; NULL before the first */
-	uint64_t good_generation;
-	struct policy_edition *pending; /* of the change; good itself in a rollback */
-	uint64_t pending_generation;
-	reload_done *done;
-	void *done_ctx;
-};
-
-static void on_step(uv_timer_t *timer);
-
-/* One outcome: to the log and to who asked, who after a rollback wants to know its cause. */
-static void report(struct reloader *r, enum reload_result result, uint64_t generation,
-		   const char *detail)
+static struct policy_edition *current(const struct reloader *r)
 {
-	struct reload_report facts = {result, generation, detail};
-	char refusal[DETAIL_BYTES];
-	reload_done *done = r->done;
-
-	reload_report_log(&facts);
-	if (r->refusal[0]) {
-		snprintf(refusal, sizeof(refusal), "%s", r->refusal);
-		facts.result = RELOAD_REFUSED;
-		facts.detail = refusal;
-	}
-	r->refusal[0] = '\0';
-	r->done = NULL;
-	if (done)
-		done(r->done_ctx, &facts);
+	/* Before the first is applied, and when it never is, there is no other. */
+	return r->phase == RELOAD_APPLYING || r->phase == RELOAD_WATCHING || !r->good ? r->pending
+										      : r->good;
 }
 
-static void set_timer(struct reloader *r, uint64_t ms)
+static int is_busy(const struct reloader *r)
 {
-	uv_timer_start(&r->timer, on_step, ms, 0);
-}
-
-/* No reader of the FIFO: no dataplane runs, and one that starts reads the region first. */
-static void wake_dataplane(const struct reloader *r)
-{
-	int fd = open(r->config.wake_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	/* A full FIFO wakes as well as one more byte would. */
-	if (write(fd, "p", 1) < 0 && errno != EAGAIN)
-		log_warn("policy", "event=wake_failed error=\"%s\"", strerror(errno));
-	close(fd);
-}
-
-static void drop_pending(struct reloader *r)
-{
-	if (r->pending != r->good)
-		policy_edition_free(r->pending);
-	r->pending = NULL;
-	r->rollback = 0;
-	r->phase = IDLE;
-}
-
-/* Return 0 when published, -EBUSY to be called again, or publish()'s error. */
-static int try_publish(struct reloader *r)
-{
-	int dead = r->config.dataplane_is_dead(r->config.ctx);
-	const struct image_header *image = r->pending->image;
-	int rc = publish(r->config.region, image, dead, &r->pending_generation);
-
-	if (rc != 0)
-		return rc;
-	r->phase = APPLYING;
-	r->begun_ns = monotonic_ns();
-	r->deaths = 0;
-	wake_dataplane(r);
-	log_info("policy", "event=published generation=%lu listeners=%u clusters=%u endpoints=%u",
-		 r->pending_generation, image->listeners.count, image->clusters.count,
-		 image->endpoints.count);
-	if (!r->rollback) {
-		policy_edition_measure(r->pending, r->good);
-		policy_edition_tell_endpoints(r->pending, r->good, r->config.region);
-	}
-	if (r->config.published)
-		r->config.published(r->config.ctx);
-	return 0;
-}
-
-static void begin(struct reloader *r, struct policy_edition *edition, int rollback)
-{
-	r->pending = edition;
-	r->rollback = rollback;
-	r->phase = PUBLISHING;
-	r->begun_ns = monotonic_ns();
-	on_step(&r->timer);
-}
-
-static void start_waiting_request(struct reloader *r)
-{
-	int again = r->again;
-
-	r->again = 0;
-	if (again & AGAIN_FILE)
-		reloader_request(r, NULL, NULL);
-	/* Waits again behind a file that is put in force, which may yet be refused. */
-	if (again & AGAIN_ENDPOINTS)
-		reloader_refresh(r);
-}
-
-/* The first policy came to nothing; it stays the one that is shown. */
-static void first_failed(struct reloader *r, enum reload_result result, const char *why)
-{
-	r->phase = IDLE;
-	report(r, result, 0, why);
-	r->config.first_refused(r->config.ctx);
-}
-
-/* The dataplane will not have it: return to the last good policy, then say so. */
-static void refused(struct reloader *r, const char *why)
-{
-	if (!r->good) {
-		first_failed(r, RELOAD_REFUSED, why);
-		return;
-	}
-	if (r->rollback) {
-		drop_pending(r);
-		report(r, RELOAD_REFUSED, r->good_generation, why);
-		start_waiting_request(r);
-		return;
-	}
-	log_error("policy", "event=refused generation=%lu detail=\"%s\" action=rollback",
-		  r->pending_generation, why);
-	snprintf(r->refusal, sizeof(r->refusal), "%s", why);
-	drop_pending(r);
-	begin(r, r->good, 1);
-}
-
-static void step_publishing(struct reloader *r, uint64_t elapsed_ms)
-{
-	char detail[DETAIL_BYTES];
-	int rc = try_publish(r);
-
-	if (rc == 0 || (rc == -EBUSY && elapsed_ms < PUBLISH_MS)) {
-		set_timer(r, rc == 0 ? STEP_MS : PUBLISH_STEP_MS);
-		return;
-	}
-	reload_describe_error(rc, r->pending->image->length, r->config.region->shape.slot_bytes,
-			      detail, sizeof(detail));
-	if (!r->good) {
-		first_failed(r, RELOAD_FAILED, detail);
-		return;
-	}
-	drop_pending(r);
-	if (r->done || !r->told)
-		report(r, RELOAD_FAILED, r->good_generation, detail);
-	if (rc == -EBUSY || rc == -ENOSPC) {
-		r->told = 1;
-		r->again |= AGAIN_ENDPOINTS;
-		set_timer(r, RETRY_MS);
-	} else {
-		start_waiting_request(r);
-	}
-}
-
-static void applied(struct reloader *r)
-{
-	struct policy_edition *before = r->good;
-
-	r->good = r->pending;
-	r->good_generation = r->pending_generation;
-	r->pending = NULL;
-	r->rollback = 0;
-	r->told = 0;
-	r->phase = IDLE;
-	if (before != r->good)
-		policy_edition_free(before);
-	report(r, RELOAD_APPLIED, r->good_generation, "");
-	start_waiting_request(r);
-}
-
-static void step_applying(struct reloader *r, uint64_t elapsed_ms)
-{
-	const struct region_header *header = r->config.region->header;
-	char detail[DETAIL_BYTES];
-	struct liveness live;
-
-	if (adoption(r->config.region, r->pending_generation, detail, sizeof(detail)) ==
-	    ADOPTION_REFUSED) {
-		refused(r, detail);
-		return;
-	}
-	liveness_read(&live, r->config.region, header->dataplane_started_ns, monotonic_ns());
-	if (live.applied_generation >= r->pending_generation) {
-		applied(r);
-		return;
-	}
-	if (r->phase == APPLYING && elapsed_ms >= APPLY_MS) {
-		r->phase = LATE;
-		snprintf(detail, sizeof(detail), "%u of %u workers run; worker %d is behind",
-			 live.up, live.workers, live.slowest);
-		report(r, RELOAD_LATE, r->pending_generation, detail);
-		start_waiting_request(r);
-	}
-	if (r->phase == APPLYING || r->phase == LATE)
-		set_timer(r, r->phase == LATE ? LATE_STEP_MS : STEP_MS);
-}
-
-static void on_step(uv_timer_t *timer)
-{
-	struct reloader *r = timer->data;
-	uint64_t elapsed_ms = (monotonic_ns() - r->begun_ns) / 1000000;
-
-	if (r->phase == PUBLISHING)
-		step_publishing(r, elapsed_ms);
-	else if (r->phase != IDLE)
-		step_applying(r, elapsed_ms);
-	else
-		start_waiting_request(r);
+	return r->phase == RELOAD_PUBLISHING || r->phase == RELOAD_APPLYING;
 }
 
 /* The region says the same already: its generation stays, the text is ours. */
-static void keep(struct reloader *r, struct policy_edition *wanted)
+static int keep(struct reloader *r, struct policy_edition *wanted, char *why, size_t why_size)
 {
+	int rc = 0;
+
 	policy_edition_free(r->good);
 	r->good = wanted;
+	/* A control plane may have died between staging another policy and publishing it. */
+	if (r->config.stage)
+		rc = r->config.stage(r->config.ctx, wanted->image, r->good_generation, why,
+				     why_size);
 	policy_edition_measure(r->good, NULL);
+	if (wanted->text)
+		generations_add_text(r->history, r->good_generation, wanted->text, wanted->bytes);
 	log_info("policy", "event=kept generation=%lu", r->good_generation);
+	return rc;
 }
 
-/* The first policy of this run. */
-static int start(struct reloader *r, struct policy_edition *wanted, char *why, size_t why_size)
+/*
+ * The operator has rolled back and the file is still the one that was left: what is in force
+ * stays. Takes @wanted over; returns it, or the edition in force.
+ */
+static struct policy_edition *unless_held(const struct reloader *r, struct policy_edition *wanted)
 {
-	int rc;
+	struct policy_edition text = {0}, *held;
+	const char *kept =
+		generations_text(r->history, generations_newest(r->history), &text.bytes);
+	struct endpoint_sets sets;
+	struct edition_source source = {
+		.path = r->config.policy_path, .text_of = &text, .sets = &sets};
+	char *errors = NULL;
 
-	if (r->good && r->good->image->content_hash == wanted->image->content_hash) {
-		keep(r, wanted);
-		return 0;
+	if (!r->good || !kept || !wanted->text ||
+	    generations_held(r->history) != wanted->text_hash ||
+	    resolve_sets_of_image(&sets, r->good->image) != 0)
+		return wanted;
+	text.text = strndup(kept, text.bytes);
+	held = text.text ? policy_edition_compile(&source, &errors) : NULL;
+	free(text.text);
+	free(errors);
+	resolve_sets_free(&sets);
+	if (!held || held->image->content_hash != r->good->image->content_hash) {
+		policy_edition_free(held);
+		return wanted;
 	}
-	r->pending = wanted;
-	r->phase = PUBLISHING;
-	r->begun_ns = monotonic_ns();
-	rc = try_publish(r);
-	if (rc == 0 || rc == -EBUSY) {
-		set_timer(r, PUBLISH_STEP_MS);
-		return 0;
-	}
-	reload_describe_error(rc, wanted->image->length, r->config.region->shape.slot_bytes, why,
-			      why_size);
-	return rc;
+	policy_edition_free(wanted);
+	return held;
+}
+
+static void on_guard(void *ctx, const char *why);
+
+static int create_parts(struct reloader *r)
+{
+	const struct guard_config guard = {
+		.loop = r->config.loop,
+		.region = r->config.region,
+		.ctx = r,
+		.tripped = on_guard,
+	};
+
+	uv_timer_init(r->config.loop, &r->timer);
+	r->timer.data = r;
+	r->history =
+		generations_create(r->config.history_path, r->config.region->header->region_id);
+	r->names = registry_copy_create(r->config.region);
+	return r->history && r->names ? guard_create(&r->guard, &guard) : -ENOMEM;
 }
 
 int reloader_create(struct reloader **out, const struct reloader_config *config,
@@ -294,31 +101,40 @@ int reloader_create(struct reloader **out, const struct reloader_config *config,
 	struct reloader *r = calloc(1, sizeof(*r));
 	uint64_t active_generation = images->active ? images->active->generation : 0;
 	struct policy_edition *active = images->active ? policy_edition_of(images->active) : NULL;
+	struct policy_edition *wanted = images->wanted;
 
 	if (!r || (images->active && !active)) {
-		policy_edition_free(images->wanted);
+		policy_edition_free(wanted);
 		policy_edition_free(active);
 		free(r);
 		return -ENOMEM;
 	}
 	*out = r;
 	r->config = *config;
-	uv_timer_init(config->loop, &r->timer);
-	r->timer.data = r;
 	r->good = active;
 	r->good_generation = active_generation;
-	return start(r, images->wanted, why, why_size);
-}
-
-static struct policy_edition *current(const struct reloader *r)
-{
-	/* Before the first is applied, and when it never is, there is no other. */
-	return r->phase == APPLYING || r->phase == LATE || !r->good ? r->pending : r->good;
+	if (create_parts(r) != 0) {
+		policy_edition_free(wanted);
+		snprintf(why, why_size, "no memory for the history of the policy");
+		return -ENOSPC;
+	}
+	r->file_hash = wanted->text_hash;
+	wanted = unless_held(r, wanted);
+	reload_open(r, RELOAD_BY_START, 0);
+	if (r->good && r->good->image->content_hash == wanted->image->content_hash)
+		return keep(r, wanted, why, why_size);
+	return reload_begin_first(r, wanted, why, why_size);
 }
 
 const struct image_header *reloader_policy(const struct reloader *r)
 {
 	return current(r)->image;
+}
+
+const char *reloader_text(const struct reloader *r, size_t *bytes)
+{
+	*bytes = current(r)->bytes;
+	return current(r)->text;
 }
 
 const struct table_report *reloader_table_report(const struct reloader *r, uint32_t cluster)
@@ -335,21 +151,35 @@ uint64_t reloader_build_us(const struct reloader *r)
 	return current(r)->build_us;
 }
 
-static int is_busy(const struct reloader *r)
+json_t *reloader_generations_json(const struct reloader *r)
 {
-	return r->phase == PUBLISHING || r->phase == APPLYING;
+	return json_pack("{s:I,s:o}", "in_force", (json_int_t)r->good_generation, "attempts",
+			 generations_json(r->history));
+}
+
+static void swap_pointers(char **a, char **b)
+{
+	char *before = *a;
+
+	*a = *b;
+	*b = before;
 }
 
 /* @same makes the same image of another text, a comment's perhaps. Taken over. */
 static void take_text(struct reloader *r, struct policy_edition *same)
 {
 	struct policy_edition *edition = current(r);
-	char *before = edition->text;
+	const struct file_texts files = edition->files;
 
-	edition->text = same->text;
+	swap_pointers(&edition->text, &same->text);
+	swap_pointers(&edition->warnings, &same->warnings);
 	edition->bytes = same->bytes;
-	same->text = before;
+	edition->text_hash = same->text_hash;
+	edition->files = same->files;
+	same->files = files;
 	policy_edition_free(same);
+	if (edition == r->good)
+		generations_add_text(r->history, r->good_generation, edition->text, edition->bytes);
 }
 
 /* Not the same ones again with each new address. */
@@ -360,50 +190,176 @@ static void tell_new_warnings(const struct policy_edition *before,
 		log_warn_lines("policy", next->warnings);
 }
 
-/* Put what @text_of says in force, or the policy file when NULL. */
+/* Put what @text_of says in force, or the policy file when NULL. Its attempt is open. */
 static void change(struct reloader *r, const struct policy_edition *text_of)
 {
 	const struct image_header *running = reloader_policy(r);
-	const struct endpoint_sets *sets = r->config.sets ? r->config.sets(r->config.ctx) : NULL;
+	const struct edition_source source = {
+		.path = r->config.policy_path,
+		.text_of = text_of,
+		.sets = r->config.sets ? r->config.sets(r->config.ctx) : NULL,
+		.known = &current(r)->files,
+	};
+	char detail[RELOAD_DETAIL_BYTES] = "needs a restart: ";
+	const size_t prefix = strlen(detail);
+	const int silent = r->attempt.source == RELOAD_BY_ENDPOINTS;
 	struct policy_edition *edition;
-	char detail[DETAIL_BYTES] = "needs a restart: ";
-	size_t prefix = strlen(detail);
 	char *errors;
 
-	if (!text_of)
+	if (!silent)
 		r->told = 0;
-	edition = policy_edition_compile(r->config.policy_path, text_of, sets, &errors);
+	edition = policy_edition_compile(&source, &errors);
+	if (edition)
+		tell_new_warnings(current(r), edition);
 	if (!edition) {
-		report(r, RELOAD_INVALID, r->good_generation, errors ? errors : "out of memory");
+		reload_close(r, RELOAD_INVALID, r->good_generation,
+			     errors ? errors : "out of memory");
 	} else if (edition->image->content_hash == running->content_hash) {
 		take_text(r, edition);
 		r->told = 0;
-		if (!text_of)
-			report(r, RELOAD_UNCHANGED, r->good_generation, "");
+		if (!silent)
+			reload_close(r, RELOAD_UNCHANGED, r->good_generation, "");
 	} else if (policy_needs_restart(running, edition->image, detail + prefix,
 					sizeof(detail) - prefix)) {
 		policy_edition_free(edition);
-		report(r, RELOAD_NEEDS_RESTART, r->good_generation, detail);
+		reload_close(r, RELOAD_NEEDS_RESTART, r->good_generation, detail);
 	} else {
-		tell_new_warnings(current(r), edition);
-		drop_pending(r);
-		begin(r, edition, 0);
+		reload_drop_pending(r);
+		reload_begin(r, edition);
 	}
 	free(errors);
 }
 
-void reloader_request(struct reloader *r, reload_done *done, void *ctx)
+static void change_to_file(struct reloader *r, enum reload_source source)
 {
-	struct reload_report busy = {RELOAD_BUSY, r->good_generation, "a change is under way"};
+	r->file_hash = policy_file_hash(r->config.policy_path);
+	reload_open(r, source, 0);
+	generations_hold(r->history, 0);
+	change(r, NULL);
+}
 
-	if (is_busy(r)) {
-		if (done)
-			done(ctx, &busy);
+static void change_endpoints(struct reloader *r)
+{
+	reload_open(r, RELOAD_BY_ENDPOINTS, 0);
+	change(r, current(r));
+}
+
+/* Put the text of @number in force again; the file that says otherwise waits for an edit. */
+static void change_back(struct reloader *r, enum reload_source source, uint64_t number,
+			const char *reason)
+{
+	struct policy_edition text = {0};
+	const char *kept = generations_text(r->history, number, &text.bytes);
+
+	reload_open(r, source, number);
+	snprintf(r->attempt.reason, sizeof(r->attempt.reason), "%s", reason);
+	text.text = kept ? malloc(text.bytes + 1) : NULL;
+	if (!text.text) {
+		reload_close(r, RELOAD_FAILED, r->good_generation, "out of memory");
 		return;
 	}
-	r->done = done;
-	r->done_ctx = ctx;
-	change(r, NULL);
+	memcpy(text.text, kept, text.bytes);
+	generations_hold(r->history, r->file_hash);
+	log_info("policy", "event=rollback to=%lu source=%s", number, reload_source_name(source));
+	change(r, &text);
+	free(text.text);
+}
+
+void reload_next(struct reloader *r)
+{
+	const int again = r->again;
+
+	if (is_busy(r))
+		return;
+	r->again = 0;
+	if (again & AGAIN_GUARD)
+		on_guard(r, r->guard_why);
+	if (again & AGAIN_FILE) {
+		if (is_busy(r)) {
+			r->again |= AGAIN_FILE;
+		} else {
+			r->askers = r->waiting;
+			r->waiting.count = 0;
+			change_to_file(r, r->again_by);
+		}
+	}
+	/* Waits again behind a file that is put in force, which may yet be refused. */
+	if (again & AGAIN_ENDPOINTS)
+		reloader_refresh(r);
+}
+
+static void ask(struct reload_askers *askers, reload_done *done, void *ctx)
+{
+	if (!done)
+		return;
+	askers->all[askers->count].done = done;
+	askers->all[askers->count].ctx = ctx;
+	askers->count++;
+}
+
+static void request_later(struct reloader *r, enum reload_source source)
+{
+	r->again |= AGAIN_FILE;
+	r->again_by = source;
+}
+
+/* What was never begun: no part of the history. */
+static void answer(const struct reloader *r, enum reload_result result, const char *detail,
+		   const struct reload_askers *askers)
+{
+	const struct reload_report report = {
+		.result = result,
+		.generation = r->good_generation,
+		.detail = detail,
+		.source = RELOAD_BY_COMMAND,
+	};
+
+	for (uint32_t i = 0; i < askers->count; i++)
+		askers->all[i].done(askers->all[i].ctx, &report);
+}
+
+static void answer_one(const struct reloader *r, enum reload_result result, const char *detail,
+		       reload_done *done, void *ctx)
+{
+	struct reload_askers one = {0};
+
+	ask(&one, done, ctx);
+	answer(r, result, detail, &one);
+}
+
+static void request(struct reloader *r, enum reload_source source, reload_done *done, void *ctx)
+{
+	if (!is_busy(r)) {
+		ask(&r->askers, done, ctx);
+		change_to_file(r, source);
+	} else if (!done || r->waiting.count < RELOAD_ASKERS) {
+		ask(&r->waiting, done, ctx);
+		request_later(r, source);
+	} else {
+		answer_one(r, RELOAD_BUSY, "too many wait for a change already", done, ctx);
+	}
+}
+
+void reloader_request(struct reloader *r, reload_done *done, void *ctx)
+{
+	request(r, RELOAD_BY_COMMAND, done, ctx);
+}
+
+void reloader_request_later(struct reloader *r, reload_done *done, void *ctx)
+{
+	request(r, RELOAD_BY_SIGNAL, done, ctx);
+}
+
+void reloader_file_changed(struct reloader *r)
+{
+	const uint64_t hash = policy_file_hash(r->config.policy_path);
+
+	if (hash == r->file_hash)
+		return;
+	if (!is_busy(r))
+		change_to_file(r, RELOAD_BY_FILE);
+	else if (!(r->again & AGAIN_FILE))
+		request_later(r, RELOAD_BY_FILE);
 }
 
 void reloader_refresh(struct reloader *r)
@@ -411,41 +367,82 @@ void reloader_refresh(struct reloader *r)
 	if (is_busy(r))
 		r->again |= AGAIN_ENDPOINTS;
 	else
-		change(r, current(r));
+		change_endpoints(r);
 }
 
-void reloader_request_later(struct reloader *r)
+void reloader_rollback(struct reloader *r, uint64_t to, reload_done *done, void *ctx)
 {
-	if (is_busy(r))
-		r->again |= AGAIN_FILE;
-	else
-		reloader_request(r, NULL, NULL);
+	char detail[RELOAD_DETAIL_BYTES], kept[RELOAD_DETAIL_BYTES / 2];
+	size_t bytes;
+
+	if (is_busy(r)) {
+		answer_one(r, RELOAD_BUSY, "a change is under way: try again", done, ctx);
+		return;
+	}
+	if (to == 0)
+		to = generations_before(r->history);
+	if (to == 0 || !generations_text(r->history, to, &bytes)) {
+		generations_list(r->history, kept, sizeof(kept));
+		if (to == 0 || !kept[0])
+			snprintf(detail, sizeof(detail), "there is no earlier policy to return to");
+		else
+			snprintf(detail, sizeof(detail),
+				 "the policy of generation %lu is not kept; these are: %s", to,
+				 kept);
+		answer_one(r, RELOAD_INVALID, detail, done, ctx);
+		return;
+	}
+	ask(&r->askers, done, ctx);
+	change_back(r, RELOAD_BY_ROLLBACK, to, "");
+}
+
+static void on_guard(void *ctx, const char *why)
+{
+	struct reloader *r = ctx;
+	const uint64_t to = generations_before(r->history);
+	char reason[RELOAD_DETAIL_BYTES];
+
+	snprintf(reason, sizeof(reason), "%s", why);
+	if (is_busy(r)) {
+		snprintf(r->guard_why, sizeof(r->guard_why), "%s", reason);
+		r->again |= AGAIN_GUARD;
+		return;
+	}
+	log_error("policy", "event=guard generation=%lu detail=\"%s\" action=%s",
+		  r->good_generation, reason, to ? "rollback" : "none");
+	if (to)
+		change_back(r, RELOAD_BY_GUARD, to, reason);
 }
 
 void reloader_dataplane_died(struct reloader *r)
 {
-	if ((r->phase != APPLYING && r->phase != LATE) || !r->good || r->rollback)
+	if ((r->phase != RELOAD_APPLYING && r->phase != RELOAD_WATCHING) || !r->good ||
+	    r->returning)
 		return;
 	if (++r->deaths >= DEATHS_TO_BLAME)
-		refused(r, "the dataplane died twice while adopting it");
+		reload_refused(r, "the dataplane died twice while adopting it");
 }
 
 void reloader_stop(struct reloader *r)
 {
-	struct reload_report stopping = {RELOAD_LATE, r->pending_generation, "fender is stopping"};
+	const struct reload_askers askers = r->askers, waiting = r->waiting;
 
-	if (r->done)
-		r->done(r->done_ctx, &stopping);
-	r->done = NULL;
+	r->askers.count = r->waiting.count = 0;
 	r->again = 0;
+	answer(r, RELOAD_LATE, "fender is stopping", &askers);
+	answer(r, RELOAD_LATE, "fender is stopping", &waiting);
 	uv_timer_stop(&r->timer);
+	guard_stop(r->guard);
 }
 
 void reloader_free(struct reloader *r)
 {
 	if (!r)
 		return;
-	drop_pending(r);
+	reload_drop_pending(r);
 	policy_edition_free(r->good);
+	generations_free(r->history);
+	registry_copy_free(r->names);
+	guard_free(r->guard);
 	free(r);
 }

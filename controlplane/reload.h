@@ -16,10 +16,14 @@
 
 struct reloader;
 
+/* That may wait for one change; more are answered RELOAD_BUSY. */
+enum { RELOAD_ASKERS = 16 };
+
 struct reloader_config {
 	uv_loop_t *loop;
 	struct region *region;
 	const char *policy_path;
+	const char *history_path; /* folder of the history, or NULL: it ends with the process */
 	const char *wake_path;
 	void *ctx;
 	/* 1 when no dataplane can be reading the region. */
@@ -28,6 +32,15 @@ struct reloader_config {
 	void (*first_refused)(void *ctx);
 	/* What names are resolved to now; NULL: nothing is. */
 	const struct endpoint_sets *(*sets)(void *ctx);
+	/*
+	 * Put what lies outside the region in line with @image (checked; its names have their
+	 * registry slots), which becomes @generation when it returns 0. Nonzero with a sentence in
+	 * @why (at least 160 bytes): nothing is published. Called once before each swap, also of a
+	 * policy that returns, and with the image in force before when the swap then fails; at
+	 * the start also for one that is in force already. May be NULL.
+	 */
+	int (*stage)(void *ctx, const struct image_header *image, uint64_t generation, char *why,
+		     size_t why_size);
 	/* reloader_policy() is another one from now on. May be NULL. */
 	void (*published)(void *ctx);
 };
@@ -49,11 +62,31 @@ int reloader_create(struct reloader **out, const struct reloader_config *config,
 /**
  * reloader_request() - compile policy_path and put it in force
  * @done: called once, perhaps before this returns; NULL when the log is enough
+ *
+ * After the change that is under way, if there is one.
  */
 void reloader_request(struct reloader *r, reload_done *done, void *ctx);
 
-/* As reloader_request(), after the change that is under way, if there is one. SIGHUP. */
-void reloader_request_later(struct reloader *r);
+/* As reloader_request(). SIGHUP. */
+void reloader_request_later(struct reloader *r, reload_done *done, void *ctx);
+
+/* The policy file may be another one. Nothing happens when it says what it said the last time. */
+void reloader_file_changed(struct reloader *r);
+
+/**
+ * reloader_rollback() - put an earlier policy in force, as a new generation
+ * @to: generation whose text it is; 0: the one before the one in force
+ * @done: as of reloader_request(); RELOAD_INVALID: that text is not kept
+ *
+ * The policy file stays as it is and is not put in force again until it changes, or somebody asks.
+ */
+void reloader_rollback(struct reloader *r, uint64_t to, reload_done *done, void *ctx);
+
+/* How the last changes ended, a new object (docs/admin-api.md); NULL without memory. */
+json_t *reloader_generations_json(const struct reloader *r);
+
+/* The text in force, not NUL-terminated, as valid as reloader_policy(); NULL: not known. */
+const char *reloader_text(const struct reloader *r, size_t *bytes);
 
 /*
  * The endpoints of DNS or of files are others: put the text in force with them in force, after the
@@ -63,6 +96,12 @@ void reloader_refresh(struct reloader *r);
 
 /* The dataplane died: twice while it adopts a change means that the change is to blame. */
 void reloader_dataplane_died(struct reloader *r);
+
+/*
+ * Now and then: names in the region that somebody wrote over are put back, and the policy in force
+ * is published again when a dataplane that starts refuses what its slot holds.
+ */
+void reloader_look(struct reloader *r);
 
 /* The policy of the active generation. Valid until the loop runs again. */
 const struct image_header *reloader_policy(const struct reloader *r);

@@ -19,6 +19,7 @@ struct signature {
 
 struct file {
 	char *path;
+	int is_policy;
 	struct signature signature;
 };
 
@@ -38,8 +39,7 @@ struct folder {
 
 struct watch {
 	uv_loop_t *loop;
-	void (*changed)(void *ctx);
-	void *ctx;
+	struct watch_calls calls;
 	struct files files;
 	struct folder *folders;
 	uv_timer_t debounce;
@@ -69,17 +69,22 @@ static int same_file(const struct signature *a, const struct signature *b)
 
 static void look(struct watch *w)
 {
-	int changed = 0;
+	int endpoints = 0, policy = 0;
 
 	for (uint32_t i = 0; i < w->files.count; i++) {
 		struct file *file = &w->files.all[i];
 		struct signature now = signature_of(file->path);
+		int changed = memcmp(&now, &file->signature, sizeof(now)) != 0;
 
-		changed |= memcmp(&now, &file->signature, sizeof(now)) != 0;
+		endpoints |= changed && !file->is_policy;
+		policy |= changed && file->is_policy;
 		file->signature = now;
 	}
-	if (changed)
-		w->changed(w->ctx);
+	/* Either may end in watch_sync(). */
+	if (policy)
+		w->calls.policy(w->calls.ctx);
+	if (endpoints)
+		w->calls.endpoints(w->calls.ctx);
 }
 
 static void on_debounced(uv_timer_t *timer)
@@ -191,30 +196,31 @@ static void free_files(struct files *files)
 	*files = (struct files){0};
 }
 
-static const struct file *find_file(const struct files *files, const char *path)
+static const struct file *find_file(const struct files *files, const struct file *like)
 {
 	for (uint32_t i = 0; i < files->count; i++)
-		if (strcmp(files->all[i].path, path) == 0)
+		if (files->all[i].is_policy == like->is_policy &&
+		    strcmp(files->all[i].path, like->path) == 0)
 			return &files->all[i];
 	return NULL;
 }
 
 /* A new one looks changed: it may be another by now than the one that was compiled. */
-static int add_file(struct files *files, const struct files *before, char *path)
+static int add_file(struct files *files, const struct files *before, char *path, int is_policy)
 {
+	struct file file = {.path = path, .is_policy = is_policy};
 	const struct file *known;
 
 	if (!path)
 		return -ENOMEM;
-	if (find_file(files, path)) {
+	if (find_file(files, &file)) {
 		free(path);
 		return 0;
 	}
-	known = find_file(before, path);
-	files->all[files->count] = (struct file){.path = path};
+	known = find_file(before, &file);
 	if (known)
-		files->all[files->count].signature = known->signature;
-	files->count++;
+		file.signature = known->signature;
+	files->all[files->count++] = file;
 	return 0;
 }
 
@@ -227,11 +233,14 @@ static int make_files(struct watch *w, struct files *files, const struct image_h
 	*files = (struct files){.all = calloc(policy->clusters.count + 1, sizeof(struct file))};
 	if (!files->all)
 		return -ENOMEM;
+	if (w->calls.policy)
+		rc = add_file(files, &w->files, strdup(policy_path), 1);
 	for (uint32_t i = 0; rc == 0 && i < policy->clusters.count; i++)
 		if (c[i].source.kind == SOURCE_FILE)
 			rc = add_file(files, &w->files,
 				      config_endpoint_file(policy_path,
-							   image_string(policy, c[i].source.name)));
+							   image_string(policy, c[i].source.name)),
+				      0);
 	return rc;
 }
 
@@ -259,15 +268,14 @@ int watch_sync(struct watch *w, const struct image_header *policy, const char *p
 	return 0;
 }
 
-int watch_create(struct watch **out, uv_loop_t *loop, void (*changed)(void *ctx), void *ctx)
+int watch_create(struct watch **out, uv_loop_t *loop, const struct watch_calls *calls)
 {
 	struct watch *w = calloc(1, sizeof(*w));
 
 	if (!w)
 		return -ENOMEM;
 	w->loop = loop;
-	w->changed = changed;
-	w->ctx = ctx;
+	w->calls = *calls;
 	uv_timer_init(loop, &w->debounce);
 	uv_timer_init(loop, &w->look);
 	w->debounce.data = w;

@@ -7,20 +7,20 @@
 void drain_policy(struct worker *w)
 {
 	w->drain_at = 0;
-	w->drain_due_ns = adopted_next_end(w->policy, 0);
+	w->drain_due_ns = adopted_next_look(w->policy, 0);
 }
 
-static int is_over(const struct worker *w, const struct conn *c)
+static int is_over(const struct worker *w, uint32_t number)
 {
-	uint64_t listener_ns, endpoint_ns;
+	const struct conn *c = &w->table.entries[number];
 
 	if (c->state == CONN_FREE || c->state == CONN_RESTING || c->state == CONN_TOMBSTONE)
 		return 0;
-	listener_ns = w->policy->listener_ends_ns[c->listener];
+	if (drain_end_ns(&w->policy->listener_drain[c->listener], number) <= w->drain_until_ns)
+		return 1;
 	/* A waiting call is not of any endpoint yet. */
-	endpoint_ns = c->state == CONN_WAITING ? 0 : w->policy->endpoint_ends_ns[c->endpoint];
-	return (listener_ns && listener_ns <= w->drain_until_ns) ||
-	       (endpoint_ns && endpoint_ns <= w->drain_until_ns);
+	return c->state != CONN_WAITING &&
+	       drain_end_ns(&w->policy->endpoint_drain[c->endpoint], number) <= w->drain_until_ns;
 }
 
 unsigned int drain_run(struct worker *w)
@@ -32,16 +32,13 @@ unsigned int drain_run(struct worker *w)
 		return 0;
 	if (w->drain_at == 0)
 		w->drain_until_ns = w->now_ns;
-	for (uint32_t i = 0; i < n; i++) {
-		struct conn *c = &w->table.entries[w->drain_at + i];
-
-		if (is_over(w, c))
-			timers_end(w, c);
-	}
+	for (uint32_t i = w->drain_at; i < w->drain_at + n; i++)
+		if (is_over(w, i))
+			timers_end(w, &w->table.entries[i]);
 	w->drain_at += n;
 	if (w->drain_at == w->table.capacity) {
 		w->drain_at = 0;
-		w->drain_due_ns = adopted_next_end(w->policy, w->drain_until_ns);
+		w->drain_due_ns = adopted_next_look(w->policy, w->drain_until_ns);
 	}
 	return n;
 }

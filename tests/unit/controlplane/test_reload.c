@@ -1,164 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Policy changes against a dataplane that the test plays. */
-#include "controlplane/reload.h"
-
-#include "controlplane/liveness.h"
-#include "tests/unit/controlplane/fixture.h"
-#include "tests/unit/dataplane/suite.h"
-
-struct outcome {
-	int count;
-	enum reload_result result;
-	uint64_t generation;
-	char detail[512];
-};
-
-/* How the dataplane takes what is published. */
-enum manner { ADOPTS, REFUSES, SLEEPS };
-
-static uv_loop_t loop;
-static struct region region;
-static struct reloader *reloader;
-static char policy_path[64];
-static int first_refused;
-static uint64_t seen; /* by the dataplane */
-static struct endpoint_set sets_one;
-
-static void on_done(void *ctx, const struct reload_report *report)
-{
-	struct outcome *out = ctx;
-
-	out->count++;
-	out->result = report->result;
-	out->generation = report->generation;
-	snprintf(out->detail, sizeof(out->detail), "%s", report->detail);
-}
-
-static int on_dataplane_is_dead(void *ctx)
-{
-	return 0;
-}
-
-static void on_first_refused(void *ctx)
-{
-	first_refused++;
-}
-
-static const struct endpoint_sets *on_sets(void *ctx)
-{
-	static struct endpoint_sets sets;
-
-	sets = (struct endpoint_sets){&sets_one, sets_one.cluster != NULL};
-	return &sets;
-}
-
-static void write_policy(const char *from, const char *to)
-{
-	static const char policy[] = FIXTURE_POLICY;
-	const char *at = from ? strstr(policy, from) : policy;
-	FILE *f = fopen(policy_path, "w");
-
-	if (!f || !at)
-		abort();
-	fprintf(f, "%.*s%s%s", (int)(at - policy), policy, from ? to : "",
-		at + (from ? strlen(from) : 0));
-	fclose(f);
-}
-
-static uint64_t active(void)
-{
-	return active_generation(region.header->active);
-}
-
-/* One turn of the dataplane's main thread and its workers. */
-static void dataplane_turn(enum manner manner)
-{
-	if (manner == SLEEPS || seen == active())
-		return;
-	seen = active();
-	if (manner == REFUSES && seen > 1) {
-		adopt_nack(&region, seen, NACK_RESOURCES, "the test refuses it");
-		return;
-	}
-	adopt_ack(&region, seen);
-	for (uint32_t i = 0; i < region.shape.workers; i++) {
-		region.workers[i].state = WORKER_PARKED;
-		region.workers[i].heartbeat_ns = monotonic_ns();
-		region.workers[i].applied_generation = seen;
-	}
-}
-
-/* Run until @done says so; a test that hangs is ended by its runner. */
-static void run_until(const int *done, int value, enum manner manner)
-{
-	while (*done < value) {
-		dataplane_turn(manner);
-		uv_run(&loop, UV_RUN_ONCE);
-	}
-}
-
-/* Play the dataplane until the workers have applied @generation and the reloader knows. */
-static void settle(uint64_t generation)
-{
-	struct outcome end = {0};
-
-	while (active() < generation || region.workers[0].applied_generation < generation) {
-		dataplane_turn(ADOPTS);
-		uv_run(&loop, UV_RUN_ONCE);
-	}
-	while (end.count == 0 || end.result == RELOAD_BUSY) {
-		end.count = 0;
-		uv_run(&loop, UV_RUN_ONCE);
-		reloader_request(reloader, on_done, &end);
-	}
-}
-
-static void begin(void)
-{
-	struct image_header *image = fixture_compile(FIXTURE_POLICY);
-	struct reloader_config config = {
-		.loop = &loop,
-		.region = &region,
-		.policy_path = policy_path,
-		.wake_path = "/nonexistent",
-		.dataplane_is_dead = on_dataplane_is_dead,
-		.first_refused = on_first_refused,
-		.sets = on_sets,
-	};
-	struct reloader_images images = {policy_edition_of(fixture_compile(FIXTURE_POLICY)), NULL};
-	char why[160];
-
-	seen = 0;
-	write_policy(NULL, NULL);
-	uv_loop_init(&loop);
-	fixture_region(&region, image);
-	free(image);
-	CU_ASSERT_EQUAL_FATAL(reloader_create(&reloader, &config, &images, why, sizeof(why)), 0);
-	CU_ASSERT_EQUAL(active(), 2);
-	settle(2);
-}
-
-static void close_handle(uv_handle_t *handle, void *arg)
-{
-	uv_close(handle, NULL);
-}
-
-static void end(void)
-{
-	reloader_stop(reloader);
-	uv_walk(&loop, close_handle, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
-	reloader_free(reloader);
-	region_close(&region);
-}
-
-static uint32_t weight(void)
-{
-	const struct image_header *policy = reloader_policy(reloader);
-
-	return IMAGE_ARRAY(policy, struct image_endpoint, endpoints)[0].weight;
-}
+#include "tests/unit/controlplane/reload_world.h"
 
 static void a_change_is_applied_when_every_worker_decides_by_it(void)
 {
@@ -265,25 +107,204 @@ static void two_deaths_while_adopting_blame_the_policy(void)
 	end();
 }
 
-static void a_second_request_is_busy_and_a_signal_waits(void)
+static void requests_wait_for_the_change_under_way(void)
 {
-	struct outcome first = {0};
-	struct outcome second = {0};
+	struct outcome first = {0}, second = {0}, third = {0};
 
 	begin();
 	write_policy("weight: 2", "weight: 3");
 	reloader_request(reloader, on_done, &first);
 	write_policy("weight: 2", "weight: 4");
 	reloader_request(reloader, on_done, &second);
-	CU_ASSERT_EQUAL(second.count, 1);
-	CU_ASSERT_EQUAL(second.result, RELOAD_BUSY);
-	reloader_request_later(reloader);
+	reloader_request(reloader, on_done, &third);
+	reloader_request_later(reloader, NULL, NULL);
+	CU_ASSERT_EQUAL(second.count, 0);
 	CU_ASSERT_EQUAL(active(), 3);
 	run_until(&first.count, 1, ADOPTS);
 	CU_ASSERT_EQUAL(first.generation, 3);
 	CU_ASSERT_EQUAL(active(), 4);
-	settle(4);
+	run_until(&second.count, 1, ADOPTS);
+	CU_ASSERT_EQUAL(second.generation, 4);
+	CU_ASSERT_EQUAL(third.count, 1);
+	CU_ASSERT_EQUAL(third.generation, 4);
 	CU_ASSERT_EQUAL(weight(), 4);
+	end();
+}
+
+static void only_so_many_wait(void)
+{
+	struct outcome outs[RELOAD_ASKERS + 2] = {0};
+
+	begin();
+	write_policy("weight: 2", "weight: 3");
+	for (int i = 0; i < RELOAD_ASKERS + 2; i++)
+		reloader_request(reloader, on_done, &outs[i]);
+	CU_ASSERT_EQUAL(outs[RELOAD_ASKERS].count, 0);
+	CU_ASSERT_EQUAL(outs[RELOAD_ASKERS + 1].count, 1);
+	CU_ASSERT_EQUAL(outs[RELOAD_ASKERS + 1].result, RELOAD_BUSY);
+	end();
+	for (int i = 0; i < RELOAD_ASKERS + 2; i++)
+		CU_ASSERT_EQUAL(outs[i].count, 1);
+}
+
+static int staged;
+static const char *stage_says;
+static uint64_t staged_generation;
+
+static int on_stage(void *ctx, const struct image_header *image, uint64_t generation, char *why,
+		    size_t why_size)
+{
+	const struct image_listener *l = IMAGE_ARRAY(image, struct image_listener, listeners);
+
+	staged++;
+	staged_generation = generation;
+	for (uint32_t i = 0; i < image->listeners.count; i++)
+		CU_ASSERT_NOT_EQUAL(registry_find(region.listener_registry,
+						  region.shape.listener_slots, l[i].key),
+				    REGISTRY_NONE);
+	if (!stage_says)
+		return 0;
+	snprintf(why, why_size, "%s", stage_says);
+	return -EBUSY;
+}
+
+static int on_stage_of_an_old_writer(void *ctx, const struct image_header *image,
+				     uint64_t generation, char *why, size_t why_size)
+{
+	if (staged == 0 && generation > 2)
+		__atomic_add_fetch(&region.header->writer_epoch, 1, __ATOMIC_SEQ_CST);
+	return on_stage(ctx, image, generation, why, why_size);
+}
+
+static void what_cannot_be_staged_is_not_published(void)
+{
+	struct outcome out = {0};
+
+	stage = on_stage;
+	staged = 0;
+	begin();
+	CU_ASSERT_EQUAL(staged, 1);
+	stage_says = "the test has no maps";
+	write_policy("name: web, bind", "name: web2, bind");
+	reloader_request(reloader, on_done, &out);
+	CU_ASSERT_EQUAL(out.count, 1);
+	CU_ASSERT_EQUAL(out.result, RELOAD_FAILED);
+	CU_ASSERT_STRING_EQUAL(out.detail, "the test has no maps");
+	CU_ASSERT_EQUAL(active(), 2);
+	stage_says = NULL;
+	reloader_request(reloader, on_done, &out);
+	run_until(&out.count, 2, ADOPTS);
+	CU_ASSERT_EQUAL(out.result, RELOAD_APPLIED);
+	CU_ASSERT_EQUAL(staged_generation, 3);
+	end();
+	stage = NULL;
+}
+
+/* Another writer took over between the two: the maps return with the policy. */
+static void a_swap_that_fails_is_unstaged(void)
+{
+	struct outcome out = {0};
+
+	stage = on_stage_of_an_old_writer;
+	begin();
+	staged = 0;
+	write_policy("weight: 2", "weight: 3");
+	reloader_request(reloader, on_done, &out);
+	CU_ASSERT_EQUAL(out.result, RELOAD_FAILED);
+	CU_ASSERT_EQUAL(staged, 2);
+	CU_ASSERT_EQUAL(staged_generation, 2);
+	CU_ASSERT_EQUAL(active(), 2);
+	end();
+	stage = NULL;
+}
+
+static uint64_t in_history(size_t from_end, const char *key)
+{
+	json_t *all = reloader_generations_json(reloader);
+	const json_t *attempts = json_object_get(all, "attempts");
+	const json_t *one = json_array_get(attempts, json_array_size(attempts) - from_end);
+	uint64_t value = (uint64_t)json_integer_value(json_object_get(one, key));
+
+	json_decref(all);
+	return value;
+}
+
+static int on_stage_that_fails_once(void *ctx, const struct image_header *image,
+				    uint64_t generation, char *why, size_t why_size)
+{
+	int rc = on_stage(ctx, image, generation, why, why_size);
+
+	stage_says = NULL;
+	return rc;
+}
+
+/* One that no worker has applied yet, and then another one that cannot be put in its place. */
+static void what_was_late_is_taken_back_when_the_next_one_fails(void)
+{
+	struct image_header *late = fixture_compile(FIXTURE_POLICY);
+	struct outcome out = {0};
+	uint64_t generation;
+
+	stage = on_stage_that_fails_once;
+	begin();
+	CU_ASSERT_EQUAL(publish(&region, late, 0, &generation), 0);
+	free(late);
+	CU_ASSERT_EQUAL(generation, 3);
+	stage_says = "the test has no maps";
+	write_policy("weight: 2", "weight: 3");
+	reloader_request(reloader, on_done, &out);
+	run_until(&out.count, 1, ADOPTS);
+	CU_ASSERT_EQUAL(out.result, RELOAD_REFUSED);
+	CU_ASSERT_STRING_EQUAL(out.detail, "the test has no maps");
+	CU_ASSERT_EQUAL(out.generation, 4);
+	CU_ASSERT_EQUAL(active(), 4);
+	CU_ASSERT_EQUAL(weight(), 2);
+	end();
+	stage = NULL;
+}
+
+static void rollback_returns_to_a_text_and_the_file_waits_for_an_edit(void)
+{
+	struct outcome out = {0};
+
+	begin();
+	reloader_rollback(reloader, 0, on_done, &out);
+	CU_ASSERT_EQUAL(out.result, RELOAD_INVALID);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.detail, "no earlier policy"));
+	write_policy("weight: 2", "weight: 3");
+	reloader_request(reloader, on_done, &out);
+	run_until(&out.count, 2, ADOPTS);
+	reloader_rollback(reloader, 99, on_done, &out);
+	CU_ASSERT_EQUAL(out.result, RELOAD_INVALID);
+	CU_ASSERT_PTR_NOT_NULL(strstr(out.detail, "these are: 2"));
+	reloader_rollback(reloader, 0, on_done, &out);
+	run_until(&out.count, 4, ADOPTS);
+	CU_ASSERT_EQUAL(out.result, RELOAD_APPLIED);
+	CU_ASSERT_EQUAL(out.generation, 4);
+	CU_ASSERT_EQUAL(weight(), 2);
+	CU_ASSERT_EQUAL(in_history(1, "restores"), 2);
+	reloader_file_changed(reloader);
+	CU_ASSERT_EQUAL(active(), 4);
+	write_policy("weight: 2", "weight: 5");
+	reloader_file_changed(reloader);
+	CU_ASSERT_EQUAL(active(), 5);
+	settle(5);
+	CU_ASSERT_EQUAL(weight(), 5);
+	reloader_rollback(reloader, 3, on_done, &out);
+	run_until(&out.count, 5, ADOPTS);
+	CU_ASSERT_EQUAL(weight(), 3);
+	end();
+}
+
+static void a_broken_file_is_tried_once(void)
+{
+	begin();
+	write_policy("weight: 2", "weight: wrong");
+	reloader_file_changed(reloader);
+	reloader_file_changed(reloader);
+	CU_ASSERT_EQUAL(in_history(1, "generation"), 0);
+	CU_ASSERT_EQUAL(in_history(2, "generation"), 2);
+	CU_ASSERT_EQUAL(active(), 2);
 	end();
 }
 
@@ -354,145 +375,26 @@ static void a_restart_of_the_control_plane_keeps_an_equal_policy(void)
 	free(image);
 }
 
-static void new_endpoints_do_not_put_an_edited_file_in_force(void)
-{
-	static const struct resolved_endpoint resolved = {
-		.address = {.ip = {{[10] = 0xff, 0xff, 10, 1, 0, 99}},
-			    .family = FAMILY_V4,
-			    .port = 0x3500},
-		.weight = 1,
-	};
-	struct outcome out = {0};
-	const struct image_header *policy;
-	struct event event;
-	uint64_t seq, lost = 0;
-
-	begin();
-	write_policy("[{address: '10.1.0.13:53'}]", "{dns: 'dns.test:53'}");
-	reloader_request(reloader, on_done, &out);
-	run_until(&out.count, 1, ADOPTS);
-	seq = region.events->head;
-	sets_one = (struct endpoint_set){"dns", &resolved, 1};
-	write_policy("weight: 2", "weight: 3");
-	reloader_refresh(reloader);
-	reloader_refresh(reloader); /* waits, then changes nothing */
-	policy = reloader_policy(reloader);
-	CU_ASSERT_EQUAL(policy->endpoints.count, 3);
-	CU_ASSERT_EQUAL(weight(), 2);
-	CU_ASSERT_EQUAL(event_read(region.events, &seq, &event, &lost), 1);
-	CU_ASSERT_EQUAL(event.kind, EVENT_ENDPOINTS_CHANGED);
-	CU_ASSERT_EQUAL(event.key, IMAGE_ARRAY(policy, struct image_cluster, clusters)[1].key);
-	CU_ASSERT_EQUAL(event.detail, 1);
-	write_policy("[{address: '10.1.0.13:53'}]", "{dns: 'dns.test:53'}");
-	settle(4);
-	end();
-	sets_one = (struct endpoint_set){0};
-}
-
-/* Neither is lost when the other comes to nothing. */
-static void endpoints_that_wait_with_a_file_in_error_come_in_force(void)
-{
-	static const struct resolved_endpoint resolved = {
-		.address = {.ip = {{[10] = 0xff, 0xff, 10, 1, 0, 99}},
-			    .family = FAMILY_V4,
-			    .port = 0x3500},
-		.weight = 1,
-	};
-	struct outcome first = {0}, second = {0};
-
-	begin();
-	write_policy("[{address: '10.1.0.13:53'}]", "{dns: 'dns.test:53'}");
-	reloader_request(reloader, on_done, &first);
-	run_until(&first.count, 1, ADOPTS);
-	write_policy("endpoints: [{address: '10.1.0.13:53'}]",
-		     "load_balancing: {algorithm: random}\n    endpoints: {dns: 'dns.test:53'}");
-	reloader_request(reloader, on_done, &second);
-	write_policy("weight: 2", "weight: wrong");
-	reloader_request_later(reloader);
-	sets_one = (struct endpoint_set){"dns", &resolved, 1};
-	reloader_refresh(reloader);
-	run_until(&second.count, 1, ADOPTS);
-	CU_ASSERT_EQUAL(reloader_policy(reloader)->endpoints.count, 3);
-	end();
-	sets_one = (struct endpoint_set){0};
-}
-
-/* Names that left keep their places as long as connections have them. */
-static void endpoints_without_room_are_tried_again(void)
-{
-	struct resolved_endpoint resolved[8];
-	struct outcome out = {0};
-
-	for (uint8_t i = 0; i < 8; i++)
-		resolved[i] = (struct resolved_endpoint){
-			.address = {.ip = {{[10] = 0xff, 0xff, 10, 1, 1, i + 1}},
-				    .family = FAMILY_V4,
-				    .port = 0x3500},
-			.weight = 1,
-		};
-	begin();
-	write_policy("[{address: '10.1.0.13:53'}]", "{dns: 'dns.test:53'}");
-	sets_one = (struct endpoint_set){"dns", resolved, 4};
-	reloader_request(reloader, on_done, &out);
-	run_until(&out.count, 1, ADOPTS);
-	sets_one.endpoints = &resolved[4]; /* two and four and four are more than eight */
-	reloader_refresh(reloader);
-	CU_ASSERT_EQUAL(active(), 3);
-	/* Nobody says so: what changed last has not come in force. */
-	sets_one = (struct endpoint_set){"dns", &resolved[3], 2};
-	while (active() < 4)
-		uv_run(&loop, UV_RUN_ONCE);
-	CU_ASSERT_EQUAL(reloader_policy(reloader)->endpoints.count, 4);
-	end();
-	sets_one = (struct endpoint_set){0};
-}
-
-static void a_change_of_a_table_is_measured(void)
-{
-	struct outcome out = {0};
-	const struct table_report *web, *dns;
-
-	begin();
-	web = reloader_table_report(reloader, 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(web);
-	CU_ASSERT_EQUAL(web->max_share_over_mean, 100);
-	CU_ASSERT_PTR_NULL(reloader_table_report(reloader, 2));
-	write_policy("  - name: web\n", "  - name: web\n    load_balancing: {algorithm: maglev}\n");
-	reloader_request(reloader, on_done, &out);
-	run_until(&out.count, 1, ADOPTS);
-	web = reloader_table_report(reloader, 0);
-	dns = reloader_table_report(reloader, 1);
-	CU_ASSERT_EQUAL(web->entries, 1009);
-	CU_ASSERT(web->max_share_over_mean >= 100);
-	CU_ASSERT_EQUAL(dns->entries, 1);
-	CU_ASSERT(reloader_build_us(reloader) > 0);
-	end();
-}
-
 static CU_TestInfo tests[] = {
 	SUITE_TEST(a_change_is_applied_when_every_worker_decides_by_it),
 	SUITE_TEST(what_changes_nothing_publishes_nothing),
 	SUITE_TEST(a_missing_file_changes_nothing),
 	SUITE_TEST(a_refused_policy_is_rolled_back_as_a_new_generation),
 	SUITE_TEST(two_deaths_while_adopting_blame_the_policy),
-	SUITE_TEST(a_second_request_is_busy_and_a_signal_waits),
+	SUITE_TEST(requests_wait_for_the_change_under_way),
+	SUITE_TEST(only_so_many_wait),
+	SUITE_TEST(what_cannot_be_staged_is_not_published),
+	SUITE_TEST(a_swap_that_fails_is_unstaged),
+	SUITE_TEST(what_was_late_is_taken_back_when_the_next_one_fails),
+	SUITE_TEST(rollback_returns_to_a_text_and_the_file_waits_for_an_edit),
+	SUITE_TEST(a_broken_file_is_tried_once),
 	SUITE_TEST(an_image_larger_than_its_slot_is_not_published),
 	SUITE_TEST(a_first_policy_that_is_refused_ends_the_run),
 	SUITE_TEST(a_restart_of_the_control_plane_keeps_an_equal_policy),
-	SUITE_TEST(new_endpoints_do_not_put_an_edited_file_in_force),
-	SUITE_TEST(endpoints_that_wait_with_a_file_in_error_come_in_force),
-	SUITE_TEST(endpoints_without_room_are_tried_again),
-	SUITE_TEST(a_change_of_a_table_is_measured),
 	CU_TEST_INFO_NULL,
 };
 
 int main(void)
 {
-	int rc;
-
-	snprintf(policy_path, sizeof(policy_path), "/tmp/fender-unit-reload-%d.yaml",
-		 (int)getpid());
-	rc = suite_run("reload", tests);
-	unlink(policy_path);
-	return rc;
+	return reload_suite_run("reload", tests);
 }

@@ -17,6 +17,15 @@ static void on_changed(void *ctx)
 	changes++;
 }
 
+static int policy_changes;
+
+static void on_policy_changed(void *ctx)
+{
+	policy_changes++;
+}
+
+static const struct watch_calls calls = {NULL, on_changed, on_policy_changed};
+
 static const char *path_of(const char *name)
 {
 	static char path[160];
@@ -83,6 +92,7 @@ static void run_for(uint64_t ms)
 
 	uv_timer_init(&loop, &timer);
 	timer.data = &over;
+	uv_update_time(&loop); /* writing files took time */
 	uv_timer_start(&timer, on_time, ms, 0);
 	while (!over)
 		uv_run(&loop, UV_RUN_ONCE);
@@ -95,7 +105,7 @@ static void begin(void)
 	uv_loop_init(&loop);
 	changes = 0;
 	image = compile_policy();
-	CU_ASSERT_EQUAL_FATAL(watch_create(&watch, &loop, on_changed, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(watch_create(&watch, &loop, &calls), 0);
 	CU_ASSERT_EQUAL(watch_sync(watch, image, policy_path), 0);
 	/* It may have changed since it was compiled. */
 	run_until_changed();
@@ -177,6 +187,7 @@ static void a_burst_of_writes_is_one_change(void)
 	changes = 0;
 	for (int i = 0; i < 20; i++)
 		write_file("eps.yaml", i % 2 ? "10.1.0.13" : "10.1.0.114");
+	run_until_changed();
 	run_for(3 * WATCH_DEBOUNCE_MS);
 	CU_ASSERT_EQUAL(changes, 1);
 	end();
@@ -199,12 +210,57 @@ static void a_policy_without_files_watches_nothing(void)
 	unlink(path_of("eps.yaml"));
 }
 
+static void run_until_policy_changed(void)
+{
+	int before = policy_changes;
+
+	while (policy_changes == before)
+		uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* Its content is not looked at here. */
+static void the_policy_file_is_watched_too(void)
+{
+	write_file("eps.yaml", "10.1.0.13");
+	write_file("policy.yaml", "a");
+	policy_changes = 0;
+	begin();
+	CU_ASSERT_EQUAL(policy_changes, 1);
+	changes = 0;
+	write_file("policy.tmp", "b");
+	rename_file("policy.tmp", "policy.yaml");
+	run_until_policy_changed();
+	write_file("policy.yaml", "in place");
+	run_until_policy_changed();
+	mkdir(path_of("v1"), 0700);
+	mkdir(path_of("v2"), 0700);
+	write_file("v1/policy.yaml", "c");
+	write_file("v2/policy.yaml", "d");
+	CU_ASSERT_EQUAL(symlink("v1", path_of("..data")), 0);
+	unlink(path_of("policy.yaml"));
+	CU_ASSERT_EQUAL(symlink("..data/policy.yaml", path_of("policy.yaml")), 0);
+	run_until_policy_changed();
+	CU_ASSERT_EQUAL(symlink("v2", path_of("..data_tmp")), 0);
+	rename_file("..data_tmp", "..data");
+	run_until_policy_changed();
+	CU_ASSERT_EQUAL(changes, 0);
+	end();
+	unlink(path_of("..data"));
+	unlink(path_of("v1/policy.yaml"));
+	unlink(path_of("v2/policy.yaml"));
+	rmdir(path_of("v1"));
+	rmdir(path_of("v2"));
+	unlink(path_of("policy.yaml"));
+	unlink(path_of("eps.yaml"));
+}
+
 static CU_TestInfo tests[] = {
 	SUITE_TEST(a_file_written_or_renamed_is_seen),
 	SUITE_TEST(a_swapped_link_is_seen),
 	SUITE_TEST(what_happens_beside_the_file_is_no_change),
 	SUITE_TEST(a_burst_of_writes_is_one_change),
 	SUITE_TEST(a_policy_without_files_watches_nothing),
+	SUITE_TEST(the_policy_file_is_watched_too),
 	CU_TEST_INFO_NULL,
 };
 
