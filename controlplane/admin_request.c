@@ -1,187 +1,234 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "controlplane/admin_request.h"
-
+/* One request of the admin API, from its headers to its answer. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "controlplane/admin_server.h"
+#include "controlplane/log.h"
 
 #define JSON_TYPE "application/json"
 
-struct request;
+enum { ERROR_BYTES = 512 };
 
-/* Fills status and body at once, or leaves status 0 and answers later. */
-typedef void route_answer(struct admin_server *server, struct request *request);
+/* -- answers ----------------------------------------------------------------------------- */
 
-struct route {
-	const char *path;
-	const char *method;
-	route_answer *answer;
-};
-
-static void answer_operate(struct admin_server *server, struct request *request);
-static const struct route operate_route = {"/", "POST", answer_operate};
-
-struct request {
-	char path[ADMIN_PATH_BYTES]; /* of an operation */
-	struct admin_server *server;
-	struct MHD_Connection *connection;
-	const struct route *route;
-	size_t body_bytes;
-	int suspended;
-	unsigned int status; /* 0: not yet answered */
-	char *body;          /* malloc'ed */
-};
-
-static void answer_stats(struct admin_server *server, struct request *request);
-static void answer_healthz(struct admin_server *server, struct request *request);
-static void answer_readyz(struct admin_server *server, struct request *request);
-static void answer_reload(struct admin_server *server, struct request *request);
-
-static const struct route routes[] = {
-	{"/stats", "GET", answer_stats},
-	{"/healthz", "GET", answer_healthz},
-	{"/readyz", "GET", answer_readyz},
-	{"/reload", "POST", answer_reload},
-};
-
-enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
-
-/* Takes over @body. */
-static void set_answer(struct request *request, unsigned int status, json_t *body)
+struct admin_text admin_text_of(unsigned int status, json_t *body)
 {
-	request->body = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	request->status = request->body ? status : MHD_HTTP_INTERNAL_SERVER_ERROR;
+	struct admin_text text = {status, JSON_TYPE, NULL, 0};
+
+	text.text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	text.bytes = text.text ? strlen(text.text) : 0;
 	json_decref(body);
+	return text;
 }
 
-static void answer_stats(struct admin_server *server, struct request *request)
+static struct admin_text error_text(unsigned int status, const char *error)
 {
-	set_answer(request, MHD_HTTP_OK, server->calls.stats(server->calls.ctx));
+	/* What a client wrote may be no UTF-8. */
+	json_t *sentence = json_string(error);
+
+	return admin_text_of(status, json_pack("{s:o}", "error",
+					       sentence ? sentence : json_string("not in UTF-8")));
 }
 
-static void answer_healthz(struct admin_server *server, struct request *request)
+static void unlink_request(struct admin_request *r)
 {
-	set_answer(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ok"));
-}
-
-static void answer_readyz(struct admin_server *server, struct request *request)
-{
-	char why[160];
-
-	if (server->calls.ready(server->calls.ctx, why, sizeof(why)))
-		set_answer(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ready"));
+	if (r->prev)
+		r->prev->next = r->next;
 	else
-		set_answer(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-			   json_pack("{s:s,s:s}", "status", "not_ready", "detail", why));
+		r->admin->requests = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
 }
 
-static unsigned int reload_status(enum reload_result result)
+static void free_request(struct admin_request *r)
 {
-	switch (result) {
-	case RELOAD_APPLIED:
-	case RELOAD_UNCHANGED:
-		return MHD_HTTP_OK;
-	case RELOAD_LATE:
-		return MHD_HTTP_ACCEPTED;
-	case RELOAD_NEEDS_RESTART:
-	case RELOAD_BUSY:
-		return MHD_HTTP_CONFLICT;
-	case RELOAD_INVALID:
-	case RELOAD_REFUSED:
-		return MHD_HTTP_UNPROCESSABLE_CONTENT;
-	default:
-		return MHD_HTTP_INTERNAL_SERVER_ERROR;
+	unlink_request(r);
+	free(r->answer.text);
+	free(r);
+}
+
+/* The sum of what waits to be read is bounded; one answer may always be under way. */
+static void charge(struct admin_request *r)
+{
+	struct admin *admin = r->admin;
+
+	if (r->answer.bytes > ADMIN_ANSWER_BYTES ||
+	    admin->answer_bytes > ADMIN_ANSWER_BYTES - r->answer.bytes) {
+		if (admin->answer_bytes > 0) {
+			free(r->answer.text);
+			r->answer = error_text(MHD_HTTP_SERVICE_UNAVAILABLE,
+					       "too many answers are not yet read: try again");
+		}
 	}
+	r->charged = r->answer.bytes;
+	admin->answer_bytes += r->charged;
 }
 
-/* The lines of an invalid file's diagnostics, else the one sentence. */
-static json_t *detail_lines(const char *detail)
+/* We wait for the client from now on. */
+static void client_owes(struct admin_request *r)
 {
-	json_t *lines = json_array();
+	if (!r->client)
+		return;
+	r->client->ours = 0;
+	r->client->since_ms = uv_now(r->admin->config.loop);
+}
 
-	while (*detail) {
-		size_t bytes = strcspn(detail, "\n");
+void admin_request_resume(struct admin_request *r)
+{
+	if (!r->suspended)
+		return;
+	r->suspended = 0;
+	client_owes(r);
+	MHD_resume_connection(r->connection);
+	admin_socket_wake(r->socket);
+}
 
-		if (bytes > 0)
-			json_array_append_new(lines, json_stringn(detail, bytes));
-		detail += bytes;
-		detail += *detail == '\n';
+void admin_answer_text(struct admin_request *r, const struct admin_text *text)
+{
+	if (r->abandoned) {
+		free(text->text);
+		free_request(r);
+		return;
 	}
-	return lines;
+	r->answer = *text;
+	if (!r->answer.text)
+		r->answer = error_text(MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory");
+	charge(r);
+	admin_request_resume(r);
 }
 
-static void on_reload_done(void *ctx, const struct reload_report *report)
+void admin_answer(struct admin_request *r, unsigned int status, json_t *body)
 {
-	struct request *request = ctx;
-	json_t *body = json_pack("{s:s,s:I,s:o}", "result", reload_result_name(report->result),
-				 "generation", (json_int_t)report->generation, "errors",
-				 detail_lines(report->detail));
+	struct admin_text text = admin_text_of(status, body);
 
-	set_answer(request, reload_status(report->result), body);
-	if (!request->suspended)
-		return;
-	request->suspended = 0;
-	MHD_resume_connection(request->connection);
-	request->server->resumed(request->server->ctx);
+	admin_answer_text(r, &text);
 }
 
-static void answer_reload(struct admin_server *server, struct request *request)
+void admin_answer_error(struct admin_request *r, unsigned int status, const char *format, ...)
 {
-	server->calls.reload(server->calls.ctx, on_reload_done, request);
-	if (request->status)
-		return;
-	request->suspended = 1;
-	MHD_suspend_connection(request->connection);
+	char sentence[ERROR_BYTES];
+	struct admin_text text;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	text = error_text(status, sentence);
+	admin_answer_text(r, &text);
 }
 
-static void answer_operate(struct admin_server *server, struct request *request)
-{
-	unsigned int status = MHD_HTTP_NOT_FOUND;
-	json_t *body = NULL;
+/* -- of a request ------------------------------------------------------------------------ */
 
-	if (!server->calls.operate(server->calls.ctx, request->path, &status, &body))
-		body = json_pack("{s:s}", "error", "no such path");
-	set_answer(request, status, body);
+struct admin *admin_of(const struct admin_request *r)
+{
+	return r->admin;
 }
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned int status, char *body,
-			       const char *allow)
+enum admin_role admin_role(const struct admin_request *r)
 {
-	struct MHD_Response *response;
+	return r->socket->role;
+}
+
+const char *admin_path(const struct admin_request *r)
+{
+	return r->path;
+}
+
+const char *admin_path_part(const struct admin_request *r, unsigned int i)
+{
+	return i < r->parts.count ? r->parts.part[i] : "";
+}
+
+const char *admin_query(const struct admin_request *r, const char *name)
+{
+	return admin_parameters_find(&r->parameters, name);
+}
+
+int admin_query_number(struct admin_request *r, const char *name, uint64_t min, uint64_t max,
+		       uint64_t *value)
+{
+	const char *text = admin_query(r, name);
+
+	if (!text || admin_parse_number(text, min, max, value) == 0)
+		return 0;
+	admin_answer_error(r, MHD_HTTP_BAD_REQUEST, "'%s' must be a number from %lu to %lu", name,
+			   min, max);
+	return -EINVAL;
+}
+
+const char *admin_header(const struct admin_request *r, const char *name)
+{
+	return r->connection ? MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name)
+			     : NULL;
+}
+
+/* -- responding -------------------------------------------------------------------------- */
+
+static enum MHD_Result queue_response(struct MHD_Connection *connection, unsigned int status,
+				      const char *type, struct MHD_Response *response)
+{
 	enum MHD_Result result;
 
-	if (!body)
-		body = strdup("{\"error\":\"out of memory\"}");
-	response = MHD_create_response_from_buffer(body ? strlen(body) : 0, body,
-						   MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(body);
-		return MHD_NO;
-	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, JSON_TYPE);
+	if (type)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-	if (allow)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 	result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return result;
 }
 
+/* Takes the text over. */
+static enum MHD_Result respond(struct MHD_Connection *connection, struct admin_text *text,
+			       const char *allow)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(text->bytes, text->text, MHD_RESPMEM_MUST_FREE);
+
+	if (!response) {
+		free(text->text);
+		text->text = NULL;
+		return MHD_NO;
+	}
+	text->text = NULL;
+	if (allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	return queue_response(connection, text->status, text->type, response);
+}
+
 static enum MHD_Result respond_error(struct MHD_Connection *connection, unsigned int status,
-				     const char *error, const char *allow)
+				     const char *error)
 {
-	json_t *body = json_pack("{s:s}", "error", error);
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+	struct admin_text text = error_text(status, error);
 
-	json_decref(body);
-	return respond(connection, status, text, allow);
+	return respond(connection, &text, NULL);
 }
 
-static int method_fits(const struct route *route, const char *method)
+static enum MHD_Result respond_no_route(struct MHD_Connection *connection, const char *method,
+					const char *allow)
 {
-	return strcmp(route->method, method) == 0 ||
-	       (strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
+	char sentence[ERROR_BYTES];
+	struct admin_text text;
+
+	if (!allow[0])
+		return respond_error(connection, MHD_HTTP_NOT_FOUND,
+				     "no such path: GET / lists those there are");
+	if (strcmp(method, "OPTIONS") == 0) {
+		text = (struct admin_text){MHD_HTTP_NO_CONTENT, NULL, strdup(""), 0};
+	} else {
+		snprintf(sentence, sizeof(sentence), "this path takes %s", allow);
+		text = error_text(MHD_HTTP_METHOD_NOT_ALLOWED, sentence);
+	}
+	return respond(connection, &text, allow);
 }
+
+/* -- beginning --------------------------------------------------------------------------- */
 
 static int body_announced_too_big(struct MHD_Connection *connection)
 {
@@ -192,77 +239,204 @@ static int body_announced_too_big(struct MHD_Connection *connection)
 	return length && strtoull(length, NULL, 10) > ADMIN_BODY_BYTES;
 }
 
-static int is_operation(const char *url)
+struct taking {
+	struct admin_request *request;
+	int rc;
+	char why[160];
+};
+
+/* A copy that outlives the connection; NULL: no room. */
+static const char *keep(struct admin_request *r, const char *text, size_t bytes)
 {
-	return strncmp(url, "/breakers/", 10) == 0 || strncmp(url, "/endpoints/", 11) == 0;
+	char *copy = r->query + r->query_bytes;
+
+	if (bytes >= sizeof(r->query) - r->query_bytes)
+		return NULL;
+	memcpy(copy, text, bytes);
+	copy[bytes] = '\0';
+	r->query_bytes += bytes + 1;
+	return copy;
+}
+
+static enum MHD_Result take_parameter(void *cls, enum MHD_ValueKind kind, const char *name,
+				      size_t name_bytes, const char *value, size_t value_bytes)
+{
+	struct taking *t = cls;
+
+	name = keep(t->request, name, name_bytes);
+	value = value ? keep(t->request, value, value_bytes) : "";
+	if (name && value && strlen(name) == name_bytes) {
+		t->rc = admin_parameters_add(&t->request->parameters, t->request->route->query,
+					     name, value, value_bytes, t->why, sizeof(t->why));
+	} else {
+		snprintf(t->why, sizeof(t->why), "the parameters are too long or no text");
+		t->rc = -EINVAL;
+	}
+	return t->rc == 0 ? MHD_YES : MHD_NO;
+}
+
+static struct ucred peer_of(const struct admin_request *r)
+{
+	const struct ucred unknown = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	if (!r->client || getsockopt(r->client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0)
+		return unknown;
+	return peer;
+}
+
+int admin_peer_is_owner(const struct admin_request *r)
+{
+	const uid_t uid = peer_of(r).uid;
+
+	return uid == 0 || uid == geteuid();
+}
+
+/* Who changes something is in the log. */
+static void log_change(const struct admin_request *r)
+{
+	const struct ucred peer = peer_of(r);
+
+	log_info("admin", "event=request method=%s path=\"%s\" uid=%u pid=%d", r->route->method,
+		 r->path, peer.uid, peer.pid);
+}
+
+static struct admin_request *make_request(struct admin_socket *s, struct MHD_Connection *connection,
+					  const struct admin_route *route, const char *url)
+{
+	struct admin_request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->admin = s->admin;
+	r->socket = s;
+	r->connection = connection;
+	r->client = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+			    ->socket_context;
+	r->route = route;
+	snprintf(r->path, sizeof(r->path), "%s", url);
+	r->next = s->admin->requests;
+	if (r->next)
+		r->next->prev = r;
+	s->admin->requests = r;
+	return r;
 }
 
 /* The headers are there: find who answers, or refuse. */
-static enum MHD_Result begin(struct admin_server *server, struct MHD_Connection *connection,
+static enum MHD_Result begin(struct admin_socket *s, struct MHD_Connection *connection,
 			     const char *url, const char *method, void **out)
 {
-	const struct route *route = NULL;
-	struct request *request;
+	char allow[ADMIN_ALLOW_BYTES];
+	struct admin_parts parts;
+	const struct admin_route *route =
+		admin_route_find(&s->admin->config, method, url, &parts, allow);
+	struct taking taking = {0};
+	struct admin_request *r;
 
-	for (size_t i = 0; i < ROUTES && !route; i++)
-		if (strcmp(routes[i].path, url) == 0)
-			route = &routes[i];
-	if (is_operation(url) && strlen(url) < ADMIN_PATH_BYTES)
-		route = &operate_route;
 	if (!route)
-		return respond_error(connection, MHD_HTTP_NOT_FOUND, "no such path", NULL);
-	if (!method_fits(route, method))
-		return respond_error(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "wrong method",
-				     route->method);
+		return respond_no_route(connection, method, allow);
+	if (route->role > s->role)
+		return respond_error(connection, MHD_HTTP_FORBIDDEN,
+				     "not by this socket: it is for reading only");
 	if (body_announced_too_big(connection))
-		return respond_error(connection, MHD_HTTP_CONTENT_TOO_LARGE, "no body is wanted",
-				     NULL);
-	request = calloc(1, sizeof(*request));
-	if (!request)
+		return respond_error(connection, MHD_HTTP_CONTENT_TOO_LARGE, "no body is wanted");
+	r = make_request(s, connection, route, url);
+	if (!r)
 		return MHD_NO;
-	request->server = server;
-	request->connection = connection;
-	request->route = route;
-	if (route == &operate_route)
-		memcpy(request->path, url, strlen(url) + 1);
-	*out = request;
+	admin_route_fits(route->path, r->path, &r->parts);
+	taking.request = r;
+	MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, take_parameter, &taking);
+	if (taking.rc != 0) {
+		free_request(r);
+		return respond_error(connection, MHD_HTTP_BAD_REQUEST, taking.why);
+	}
+	*out = r;
 	return MHD_YES;
+}
+
+/* The handler answers, or will. */
+static void handle(struct admin_request *r)
+{
+	/* libmicrohttpd does not stop with a suspended connection. */
+	if (r->admin->stopping) {
+		admin_answer_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, "fender is stopping");
+		return;
+	}
+	if (r->route->role == ADMIN_OPERATE)
+		log_change(r);
+	r->route->handle(r->admin->config.ctx, r);
+	if (r->answer.status || r->stream)
+		return;
+	r->suspended = 1;
+	if (r->client)
+		r->client->ours = 1;
+	MHD_suspend_connection(r->connection);
 }
 
 enum MHD_Result admin_request_handle(void *cls, struct MHD_Connection *connection, const char *url,
 				     const char *method, const char *version, const char *data,
 				     size_t *data_bytes, void **slot)
 {
-	struct admin_server *server = cls;
-	struct request *request = *slot;
-	char *body;
+	struct admin_request *r = *slot;
 
-	if (!request)
-		return begin(server, connection, url, method, slot);
+	if (!r)
+		return begin(cls, connection, url, method, slot);
 	if (*data_bytes > 0) {
-		if (*data_bytes > ADMIN_BODY_BYTES - request->body_bytes)
+		if (*data_bytes > ADMIN_BODY_BYTES - r->body_bytes)
 			return MHD_NO;
-		request->body_bytes += *data_bytes;
+		r->body_bytes += *data_bytes;
 		*data_bytes = 0;
 		return MHD_YES;
 	}
-	if (!request->status)
-		request->route->answer(server, request);
-	if (request->suspended)
+	if (!r->answer.status && !r->stream)
+		handle(r);
+	if (r->suspended)
 		return MHD_YES;
-	body = request->body;
-	request->body = NULL;
-	return respond(connection, request->status, body, NULL);
+	if (r->stream)
+		return queue_response(connection, MHD_HTTP_OK, r->answer.type, r->stream);
+	return respond(connection, &r->answer, NULL);
 }
 
 void admin_request_completed(void *cls, struct MHD_Connection *connection, void **slot,
 			     enum MHD_RequestTerminationCode code)
 {
-	struct request *request = *slot;
+	struct admin_request *r = *slot;
 
-	if (!request)
+	if (!r)
 		return;
-	free(request->body);
-	free(request);
 	*slot = NULL;
+	r->admin->answer_bytes -= r->charged;
+	r->charged = 0;
+	r->connection = NULL;
+	r->client = NULL;
+	if (!r->abandoned)
+		free_request(r);
+}
+
+/* -- the end ----------------------------------------------------------------------------- */
+
+void admin_requests_abandon(struct admin *admin)
+{
+	struct admin_request *next;
+
+	for (struct admin_request *r = admin->requests; r; r = next) {
+		next = r->next;
+		if (!r->suspended)
+			continue;
+		admin_answer_error(r, MHD_HTTP_SERVICE_UNAVAILABLE, "fender is stopping");
+		r->abandoned = 1;
+	}
+}
+
+void admin_requests_free(struct admin *admin)
+{
+	struct admin_request *next;
+
+	for (struct admin_request *r = admin->requests; r; r = next) {
+		next = r->next;
+		free(r->answer.text);
+		free(r);
+	}
+	admin->requests = NULL;
 }

@@ -3,48 +3,15 @@
 
 #include <stdio.h>
 
+#include "controlplane/event_subject.h"
 #include "controlplane/health_reason.h"
 #include "controlplane/log.h"
-#include "shm/registry.h"
 #include "shm/state.h"
 
 void event_log_start(struct event_log *log, const struct region *region)
 {
 	*log = (struct event_log){.region = region};
 	log->seq = __atomic_load_n(&region->events->head, __ATOMIC_RELAXED);
-}
-
-static const struct registry_entry *entry_of(const struct region *region, const struct event *event)
-{
-	const struct region_shape *shape = &region->shape;
-
-	switch (event->subject) {
-	case SUBJECT_LISTENER:
-		return event->slot < shape->listener_slots ? &region->listener_registry[event->slot]
-							   : NULL;
-	case SUBJECT_CLUSTER:
-		return event->slot < shape->cluster_slots ? &region->cluster_registry[event->slot]
-							  : NULL;
-	case SUBJECT_ENDPOINT:
-		return event->slot < shape->endpoint_slots ? &region->endpoint_registry[event->slot]
-							   : NULL;
-	default:
-		return NULL;
-	}
-}
-
-/* The name, or its key when another name has the slot by now. */
-static void subject_text(const struct region *region, const struct event *event, char *out,
-			 size_t size)
-{
-	static const char *const kinds[] = {"subject", "listener", "cluster", "endpoint"};
-	const char *kind = kinds[event->subject <= SUBJECT_ENDPOINT ? event->subject : 0];
-	const struct registry_entry *entry = entry_of(region, event);
-
-	if (entry && registry_key(entry) == event->key)
-		snprintf(out, size, "%s=%.*s", kind, (int)sizeof(entry->name) - 1, entry->name);
-	else
-		snprintf(out, size, "%s=%016llx", kind, (unsigned long long)event->key);
 }
 
 static void detail_text(const struct event *event, char *out, size_t size)
@@ -80,12 +47,19 @@ static void detail_text(const struct event *event, char *out, size_t size)
 
 void event_log_text(const struct region *region, const struct event *event, char *out)
 {
-	char subject[160], detail[64];
+	char subject[EVENT_SUBJECT_BYTES], detail[64];
 
-	subject_text(region, event, subject, sizeof(subject));
+	event_subject_name(region, event, subject);
 	detail_text(event, detail, sizeof(detail));
-	snprintf(out, EVENT_TEXT_BYTES, "event=%s %s%s%s", event_name(event->kind), subject, detail,
+	snprintf(out, EVENT_TEXT_BYTES, "event=%s %s=%s%s%s", event_name(event->kind),
+		 event_subject_kind(event), subject, detail,
 		 event->observed ? " observed=yes" : "");
+}
+
+/* Ours: whoever wrote it has said more about it. */
+static int is_logged(const struct event *event)
+{
+	return event->kind >= EVENT_POLICY_APPLIED && event->kind < EVENT_KINDS;
 }
 
 unsigned int event_log_run(struct event_log *log)
@@ -96,9 +70,11 @@ unsigned int event_log_run(struct event_log *log)
 	unsigned int n = 0;
 
 	while (n < EVENT_LOG_BURST && event_read(log->region->events, &log->seq, &event, &lost)) {
+		n++;
+		if (is_logged(&event))
+			continue;
 		event_log_text(log->region, &event, text);
 		log_info("policy", "%s", text);
-		n++;
 	}
 	if (lost != log->lost)
 		log_warn("policy", "event=events_lost count=%lu", lost - log->lost);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "controlplane/stats_limits.h"
 #include "controlplane/stats_sum.h"
 #include "shm/publish.h"
 #include "shm/registry.h"
@@ -69,8 +70,11 @@ static int collect_draining(struct stats *stats, const struct region *region,
 		if (!grown)
 			return -ENOMEM;
 		stats->draining = grown;
-		grown[stats->draining_count++] = (struct stats_draining){
-			.kind = join->kind, .name = join->entries[slot].name, .sum = sum};
+		grown += stats->draining_count++;
+		grown->kind = join->kind;
+		grown->sum = sum;
+		stats_copy_state(grown->name, join->entries[slot].name, sizeof(grown->name));
+		grown->name[sizeof(grown->name) - 1] = '\0';
 	}
 	return 0;
 }
@@ -126,6 +130,7 @@ static int collect_clusters(struct stats *stats, const struct region *region)
 	for (uint32_t i = 0; rc == 0 && i < policy->clusters.count; i++) {
 		uint32_t slot = join_slot(&join, rows[i].key);
 
+		stats->clusters[i].slot = slot;
 		if (slot != REGISTRY_NONE)
 			take_cluster(&stats->clusters[i], region, slot);
 	}
@@ -217,6 +222,7 @@ int stats_collect(struct stats *stats, const struct region *region,
 
 	*stats = (struct stats){
 		.policy = policy,
+		.region = region,
 		.instance = header->instance,
 		.now_ns = now_ns,
 		.region_bytes = header->total_bytes,
@@ -252,5 +258,8 @@ void stats_free(struct stats *stats)
 	free(stats->clusters);
 	free(stats->endpoints);
 	free(stats->draining);
+	if (stats->limits)
+		free(stats->limits->listeners);
+	free(stats->limits);
 	*stats = (struct stats){0};
 }

@@ -50,6 +50,7 @@ struct stats_listener {
 };
 
 struct stats_cluster {
+	uint32_t slot; /* in the region: its histograms are read from there; REGISTRY_NONE */
 	struct call_counters sum;
 	struct policy_counters policy; /* sum */
 	struct cluster_state state;
@@ -62,15 +63,19 @@ struct stats_endpoint {
 
 enum stats_kind { STATS_LISTENER, STATS_CLUSTER, STATS_ENDPOINT };
 
+struct stats_limits; /* controlplane/stats_limits.h */
+
 /* A name that left the policy and still has connections. */
 struct stats_draining {
 	enum stats_kind kind;
-	const char *name; /* in the region */
 	struct call_counters sum;
+	/* A copy: the region's may change at any time. */
+	char name[sizeof(((struct registry_entry *)0)->name)];
 };
 
 struct stats {
 	const struct image_header *policy;
+	const struct region *region;
 	const char *instance; /* in the region */
 	uint64_t now_ns;
 	uint64_t region_bytes;
@@ -99,6 +104,7 @@ struct stats {
 	struct stats_endpoint *endpoints;
 	struct stats_draining *draining;
 	uint32_t draining_count;
+	struct stats_limits *limits; /* stats_limits_collect(); NULL before */
 };
 
 /**

@@ -111,6 +111,7 @@ static json_t *interfaces_json(const struct stats *stats)
 		stats_json_set(row, "tx_full", f->sum.tx_full);
 		stats_json_set(row, "rx_missed", f->port.rx_missed);
 		stats_json_set(row, "rx_nombuf", f->port.rx_nombuf);
+		stats_json_set_limiter(row, stats, i);
 		json_array_append_new(array, row);
 	}
 	return array;
@@ -180,7 +181,7 @@ static json_t *connections_json(const struct stats *stats)
 	return object;
 }
 
-json_t *stats_json(const struct stats *stats, const struct stats_process *process)
+json_t *stats_json_head(const struct stats *stats, const struct stats_process *process)
 {
 	json_t *root = json_object();
 	char hash[17];
@@ -201,9 +202,49 @@ json_t *stats_json(const struct stats *stats, const struct stats_process *proces
 	json_object_set_new(root, "conservation", conservation_json(stats));
 	json_object_set_new(root, "workers", workers_json(stats));
 	json_object_set_new(root, "interfaces", interfaces_json(stats));
-	json_object_set_new(root, "listeners", stats_json_listeners(stats));
-	json_object_set_new(root, "clusters", stats_json_clusters(stats));
-	json_object_set_new(root, "endpoints", stats_json_endpoints(stats));
 	json_object_set_new(root, "draining", draining_json(stats));
+	return root;
+}
+
+static json_t *listeners_json(const struct stats *stats)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < stats->policy->listeners.count; i++)
+		json_array_append_new(array, stats_json_listener(stats, i));
+	return array;
+}
+
+static json_t *clusters_json(const struct stats *stats)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < stats->policy->clusters.count; i++)
+		json_array_append_new(array, stats_json_cluster(stats, i));
+	return array;
+}
+
+static json_t *endpoints_json(const struct stats *stats)
+{
+	const struct image_cluster *clusters =
+		IMAGE_ARRAY(stats->policy, struct image_cluster, clusters);
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < stats->policy->clusters.count; i++) {
+		uint32_t first = clusters[i].first_endpoint;
+
+		for (uint32_t e = first; e < first + clusters[i].endpoint_count; e++)
+			json_array_append_new(array, stats_json_endpoint(stats, i, e));
+	}
+	return array;
+}
+
+json_t *stats_json(const struct stats *stats, const struct stats_process *process)
+{
+	json_t *root = stats_json_head(stats, process);
+
+	json_object_set_new(root, "listeners", listeners_json(stats));
+	json_object_set_new(root, "clusters", clusters_json(stats));
+	json_object_set_new(root, "endpoints", endpoints_json(stats));
 	return root;
 }

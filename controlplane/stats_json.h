@@ -17,7 +17,10 @@ struct stats_process {
 	int ready;
 };
 
-/* A new object, or NULL when out of memory. */
+/* All but listeners, clusters and endpoints, which may be many. New; NULL: out of memory. */
+json_t *stats_json_head(const struct stats *stats, const struct stats_process *process);
+
+/* All of it, one tree. */
 json_t *stats_json(const struct stats *stats, const struct stats_process *process);
 
 #endif

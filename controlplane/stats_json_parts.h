@@ -25,8 +25,18 @@ json_t *stats_json_retry(const struct stats_cluster *c, const struct image_retry
 json_t *stats_json_policy_counters(const struct policy_counters *c);
 json_t *stats_json_health(uint64_t admin, const struct image_health_check *policy, uint64_t now_ns);
 
-json_t *stats_json_listeners(const struct stats *stats);
-json_t *stats_json_clusters(const struct stats *stats);
-json_t *stats_json_endpoints(const struct stats *stats);
+/* stats_json_latency.c: {"connect": {...}, ...}, without the kinds that have no value. */
+json_t *stats_json_latency(const struct stats *stats, uint32_t cluster);
+
+/* stats_json_limits.c; nothing when @stats has no limits. */
+struct limit_counters;
+json_t *stats_json_limits(const struct limit_counters *c);
+void stats_json_set_limits(json_t *row, const struct stats *stats, uint32_t listener);
+void stats_json_set_limiter(json_t *row, const struct stats *stats, uint32_t interface);
+
+/* Rows. Numbers are positions in the policy's image. */
+json_t *stats_json_listener(const struct stats *stats, uint32_t i);
+json_t *stats_json_cluster(const struct stats *stats, uint32_t i);
+json_t *stats_json_endpoint(const struct stats *stats, uint32_t cluster, uint32_t i);
 
 #endif

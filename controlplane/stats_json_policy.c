@@ -70,33 +70,27 @@ static const char *cluster_name(const struct stats *stats, uint32_t cluster)
 			    IMAGE_ARRAY(policy, struct image_cluster, clusters)[cluster].name);
 }
 
-json_t *stats_json_listeners(const struct stats *stats)
+json_t *stats_json_listener(const struct stats *stats, uint32_t i)
 {
-	json_t *array = json_array();
+	const struct stats_listener *l = &stats->listeners[i];
 	char bind[INET6_ADDRSTRLEN + 8];
+	json_t *row = json_object();
 
-	for (uint32_t i = 0; i < stats->policy->listeners.count; i++) {
-		const struct stats_listener *l = &stats->listeners[i];
-		json_t *row = json_object();
-
-		format_bind(l->policy, bind, sizeof(bind));
-		stats_json_set_string(row, "name", image_string(stats->policy, l->policy->name));
-		stats_json_set_string(row, "bind", bind);
-		stats_json_set_string(row, "protocol",
-				      l->policy->proto == PROTO_TCP ? "tcp" : "udp");
-		stats_json_set_string(
-			row, "interface",
-			image_string(stats->policy,
-				     stats->interface[l->policy->interface].policy->name));
-		stats_json_set_string(row, "cluster", cluster_name(stats, l->policy->cluster));
-		stats_json_set_calls(row, &l->sum.calls);
-		json_object_set_new(row, "rejected_by_reason", stats_json_reasons(l->sum.rejected));
-		json_object_set_new(row, "failed_by_reason", stats_json_reasons(l->sum.failed));
-		json_object_set_new(row, "bulkhead",
-				    stats_json_bulkhead(&l->state.bulkhead, &l->policy->bulkhead));
-		json_array_append_new(array, row);
-	}
-	return array;
+	format_bind(l->policy, bind, sizeof(bind));
+	stats_json_set_string(row, "name", image_string(stats->policy, l->policy->name));
+	stats_json_set_string(row, "bind", bind);
+	stats_json_set_string(row, "protocol", l->policy->proto == PROTO_TCP ? "tcp" : "udp");
+	stats_json_set_string(
+		row, "interface",
+		image_string(stats->policy, stats->interface[l->policy->interface].policy->name));
+	stats_json_set_string(row, "cluster", cluster_name(stats, l->policy->cluster));
+	stats_json_set_calls(row, &l->sum.calls);
+	json_object_set_new(row, "rejected_by_reason", stats_json_reasons(l->sum.rejected));
+	json_object_set_new(row, "failed_by_reason", stats_json_reasons(l->sum.failed));
+	json_object_set_new(row, "bulkhead",
+			    stats_json_bulkhead(&l->state.bulkhead, &l->policy->bulkhead));
+	stats_json_set_limits(row, stats, i);
+	return row;
 }
 
 static const char *algorithm_name(uint8_t algorithm)
@@ -142,24 +136,20 @@ static void set_table(json_t *row, const struct stats *stats, uint32_t cluster)
 			  "max_share_over_mean", (double)report->max_share_over_mean / 100));
 }
 
-json_t *stats_json_clusters(const struct stats *stats)
+json_t *stats_json_cluster(const struct stats *stats, uint32_t i)
 {
 	const struct image_cluster *policy =
-		IMAGE_ARRAY(stats->policy, struct image_cluster, clusters);
-	json_t *array = json_array();
+		&IMAGE_ARRAY(stats->policy, struct image_cluster, clusters)[i];
+	json_t *row = json_object();
 
-	for (uint32_t i = 0; i < stats->policy->clusters.count; i++) {
-		json_t *row = json_object();
-
-		stats_json_set_string(row, "name", cluster_name(stats, i));
-		stats_json_set_string(row, "algorithm", algorithm_name(policy[i].algorithm));
-		stats_json_set(row, "endpoints", policy[i].endpoint_count);
-		stats_json_set_calls(row, &stats->clusters[i].sum);
-		set_policies(row, &stats->clusters[i], &policy[i], stats->now_ns);
-		set_table(row, stats, i);
-		json_array_append_new(array, row);
-	}
-	return array;
+	stats_json_set_string(row, "name", cluster_name(stats, i));
+	stats_json_set_string(row, "algorithm", algorithm_name(policy->algorithm));
+	stats_json_set(row, "endpoints", policy->endpoint_count);
+	stats_json_set_calls(row, &stats->clusters[i].sum);
+	set_policies(row, &stats->clusters[i], policy, stats->now_ns);
+	set_table(row, stats, i);
+	json_object_set_new(row, "latency", stats_json_latency(stats, i));
+	return row;
 }
 
 static void set_endpoint_state(json_t *row, const struct endpoint_state *s,
@@ -175,30 +165,19 @@ static void set_endpoint_state(json_t *row, const struct endpoint_state *s,
 	stats_json_set(row, "ewma_us", s->ewma >> 32);
 }
 
-json_t *stats_json_endpoints(const struct stats *stats)
+json_t *stats_json_endpoint(const struct stats *stats, uint32_t cluster, uint32_t i)
 {
 	const struct image_cluster *clusters =
 		IMAGE_ARRAY(stats->policy, struct image_cluster, clusters);
 	const struct image_endpoint *policy =
-		IMAGE_ARRAY(stats->policy, struct image_endpoint, endpoints);
-	json_t *array = json_array();
+		&IMAGE_ARRAY(stats->policy, struct image_endpoint, endpoints)[i];
+	json_t *row = json_object();
 
-	for (uint32_t i = 0; i < stats->policy->clusters.count; i++) {
-		uint32_t first = clusters[i].first_endpoint;
-
-		for (uint32_t e = first; e < first + clusters[i].endpoint_count; e++) {
-			json_t *row = json_object();
-
-			stats_json_set_string(row, "cluster", cluster_name(stats, i));
-			stats_json_set_string(row, "address",
-					      image_string(stats->policy, policy[e].name));
-			stats_json_set(row, "weight", policy[e].weight);
-			stats_json_set(row, "priority", policy[e].priority);
-			stats_json_set_calls(row, &stats->endpoints[e].sum);
-			set_endpoint_state(row, &stats->endpoints[e].state, &clusters[i],
-					   stats->now_ns);
-			json_array_append_new(array, row);
-		}
-	}
-	return array;
+	stats_json_set_string(row, "cluster", cluster_name(stats, cluster));
+	stats_json_set_string(row, "address", image_string(stats->policy, policy->name));
+	stats_json_set(row, "weight", policy->weight);
+	stats_json_set(row, "priority", policy->priority);
+	stats_json_set_calls(row, &stats->endpoints[i].sum);
+	set_endpoint_state(row, &stats->endpoints[i].state, &clusters[cluster], stats->now_ns);
+	return row;
 }

@@ -2,7 +2,7 @@
 /* What the policies remember: breakers, permits, budgets, health. */
 #include "controlplane/health_reason.h"
 #include "controlplane/stats_json_parts.h"
-#include "shm/budget_view.h"
+#include "controlplane/stats_retry.h"
 
 static const char *mode_name(enum image_mode mode)
 {
@@ -87,36 +87,20 @@ static void set_ratio(json_t *object, const char *key, uint64_t hundredths)
 	json_object_set_new(object, key, json_real((double)hundredths / 100));
 }
 
-/*
- * measured: attempts a call since the names were made. bound: of the last window, whose calls were
- * so many.
- */
-static void set_amplification(json_t *object, const struct stats_cluster *c,
-			      const struct image_retry *policy, const struct budget_view *view)
-{
-	uint64_t first = c->policy.attempts - c->policy.retries;
-	uint64_t per_second = policy->window_ms ? view->calls * 1000 / policy->window_ms : 0;
-
-	set_ratio(object, "amplification", first ? c->policy.attempts * 100 / first : 100);
-	set_ratio(object, "amplification_bound",
-		  policy->mode == MODE_ENFORCE ? budget_amplification_bound(policy, per_second)
-					       : 100);
-}
-
 json_t *stats_json_retry(const struct stats_cluster *c, const struct image_retry *policy,
 			 uint64_t now_ns)
 {
-	struct budget_view view = {0};
 	json_t *object = json_object();
+	struct stats_retry retry;
 
-	if (policy->mode != MODE_OFF)
-		budget_look(&c->state.budget, policy, now_ns, &view);
+	stats_retry(&retry, c, policy, now_ns);
 	stats_json_set_string(object, "mode", mode_name((enum image_mode)policy->mode));
 	stats_json_set(object, "on_wire", c->state.retries_in_flight);
-	stats_json_set(object, "window_calls", view.calls);
-	stats_json_set(object, "window_retries", view.retries);
-	stats_json_set(object, "window_allowed", view.allowed);
-	set_amplification(object, c, policy, &view);
+	stats_json_set(object, "window_calls", retry.window.calls);
+	stats_json_set(object, "window_retries", retry.window.retries);
+	stats_json_set(object, "window_allowed", retry.window.allowed);
+	set_ratio(object, "amplification", retry.amplification);
+	set_ratio(object, "amplification_bound", retry.amplification_bound);
 	return object;
 }
 
