@@ -11,6 +11,11 @@ uint64_t monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static int is_older(uint64_t heartbeat_ns, uint64_t now_ns, uint64_t ms)
+{
+	return heartbeat_ns < now_ns && now_ns - heartbeat_ns > ms * 1000000;
+}
+
 void liveness_read(struct liveness *out, const struct region *region, uint64_t since_ns,
 		   uint64_t now_ns)
 {
@@ -28,14 +33,17 @@ void liveness_read(struct liveness *out, const struct region *region, uint64_t s
 			 heartbeat_ns >= since_ns;
 
 		out->up += up;
-		if (up && state == WORKER_RUNNING && heartbeat_ns < now_ns &&
-		    now_ns - heartbeat_ns > HEARTBEAT_HUNG_MS * 1000000ull)
+		if (up && state == WORKER_RUNNING &&
+		    is_older(heartbeat_ns, now_ns, HEARTBEAT_HUNG_MS))
 			out->hung = (int)i;
 		if (applied < lowest) {
 			lowest = applied;
 			out->slowest = (int)i;
 		}
 	}
-	if (out->workers > 0 && out->up == out->workers)
-		out->applied_generation = lowest;
+	if (out->workers == 0 || out->up != out->workers)
+		return;
+	out->applied_generation = lowest;
+	out->main_hung = is_older(counter_read(&region->header->dataplane_heartbeat_ns), now_ns,
+				  MAIN_HUNG_MS);
 }

@@ -7,12 +7,13 @@
 
 #include "shm/region.h"
 
-enum { HEARTBEAT_HUNG_MS = 1000, NO_WORKER = -1 };
+enum { HEARTBEAT_HUNG_MS = 1000, MAIN_HUNG_MS = 1500, NO_WORKER = -1 };
 
 struct liveness {
 	uint32_t workers; /* there should be */
 	uint32_t up;      /* running or parked, of this process */
 	int hung;         /* number of a running worker whose heartbeat is too old, or NO_WORKER */
+	int main_hung;    /* all are up and the main thread's heartbeat is too old */
 	int slowest;      /* worker with the lowest applied generation */
 	uint64_t applied_generation; /* lowest over the workers, 0 unless all are up */
 };

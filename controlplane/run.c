@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "controlplane/log.h"
 #include "controlplane/run_state.h"
@@ -21,6 +22,9 @@ static const struct step {
 	{"region", run_take_region, run_remove_region},
 	{"wake", run_make_fifo, run_remove_fifo},
 	{"loop", run_start_loop, run_end_loop},
+	{"notify", run_start_notify, run_end_notify},
+	{"region guard", run_start_region_guard, run_stop_region_guard},
+	{"limits", run_open_limits, run_close_limits},
 	{"supervisor", run_make_supervisor, NULL},
 	{"publish", run_publish_policy, NULL},
 	{"checks", run_start_following, run_stop_following},
@@ -30,9 +34,10 @@ static const struct step {
 	{"dataplane", run_start_dataplane, NULL},
 };
 
-enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+enum { STEPS = sizeof(steps) / sizeof(steps[0]), RUN_AGAIN = -1, AGAIN_PAUSE_MS = 200 };
 
-int run_instance(const struct run_options *options)
+/* Return the exit status, or RUN_AGAIN. */
+static int run_once(const struct run_options *options)
 {
 	struct run *run = calloc(1, sizeof(*run));
 	int exit_status;
@@ -53,13 +58,27 @@ int run_instance(const struct run_options *options)
 		run->exit_status = 1;
 		break;
 	}
-	if (done == STEPS)
+	if (done == STEPS) {
+		run->begun = 1;
 		uv_run(&run->loop, UV_RUN_DEFAULT);
+	}
 	while (done-- > 0)
 		if (steps[done].stop)
 			steps[done].stop(run);
-	exit_status = run->exit_status;
-	log_info("control", "event=stopped status=%d", exit_status);
+	exit_status = run->again && !run->exit_status ? RUN_AGAIN : run->exit_status;
+	log_info("control", "event=%s status=%d",
+		 exit_status == RUN_AGAIN ? "begins_anew" : "stopped", run->exit_status);
 	free(run);
 	return exit_status;
+}
+
+int run_instance(const struct run_options *options)
+{
+	/* Whoever cuts the region again and again shall not have all of the CPU. */
+	const struct timespec pause = {.tv_nsec = AGAIN_PAUSE_MS * 1000000};
+	int rc;
+
+	while ((rc = run_once(options)) == RUN_AGAIN)
+		nanosleep(&pause, NULL);
+	return rc;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "controlplane/active.h"
+#include "controlplane/generations.h"
 #include "controlplane/lock.h"
 #include "controlplane/log.h"
 #include "controlplane/resolve_set.h"
@@ -24,14 +25,20 @@ int run_fail(struct run *run, const char *what, int error)
 static int compile(struct run *run, const struct policy_edition *text_of,
 		   const struct endpoint_sets *sets)
 {
+	const struct edition_source source = {
+		.path = run->options->policy_path,
+		.text_of = text_of,
+		.sets = sets,
+	};
 	char *errors;
-	struct policy_edition *edition =
-		policy_edition_compile(run->options->policy_path, text_of, sets, &errors);
+	struct policy_edition *edition = policy_edition_compile(&source, &errors);
 	const char *said = edition ? edition->warnings : errors;
 
 	/* The second time its warnings are known. */
-	if (said && (!edition || !text_of))
-		fputs(said, stderr);
+	if (said && !edition)
+		log_error_lines("policy", said);
+	else if (said && !text_of)
+		log_warn_lines("policy", said);
 	free(errors);
 	if (!edition) {
 		snprintf(run->why, sizeof(run->why), "the policy has errors");
@@ -129,19 +136,30 @@ int run_take_region(struct run *run)
 	if (rc == 0 && run->active && compile_with_resolved(run) != 0)
 		log_warn("policy", "event=resolved_lost error=\"%s\"", run->why);
 
-	if (rc == 0)
+	if (rc == 0) {
+		run->has_past = run->active != NULL;
 		publisher_begin(&run->region);
+		run_forget_drain(run);
+	}
 	return rc;
+}
+
+int run_leaves_state(const struct run *run)
+{
+	return run->has_past && !run->begun;
 }
 
 void run_remove_region(struct run *run)
 {
 	region_close(&run->region);
+	if (run_leaves_state(run))
+		return;
 	/* A start that failed may have met a dataplane at work: it keeps what it uses. */
 	if (lock_held(run->paths.dataplane_lock) == 1)
 		return;
 	unlink(run->paths.region);
 	unlink(run->paths.dataplane_lock);
+	generations_remove(run->paths.history);
 }
 
 int run_make_fifo(struct run *run)

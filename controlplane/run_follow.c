@@ -23,17 +23,25 @@ static void on_resolved(void *ctx)
 		uv_timer_start(&run->refresh, on_refresh, REFRESH_DEBOUNCE_MS, 0);
 }
 
-static void on_file_changed(void *ctx)
+static void on_endpoint_file(void *ctx)
 {
 	const struct run *run = ctx;
 
 	reloader_refresh(run->reloader);
 }
 
+static void on_policy_file(void *ctx)
+{
+	const struct run *run = ctx;
+
+	reloader_file_changed(run->reloader);
+}
+
 static void on_events(uv_timer_t *timer)
 {
 	struct run *run = timer->data;
 
+	log_flush();
 	/* What comes faster than that is lost, and counted. */
 	for (int n = 0; n < EVENT_RING / EVENT_LOG_BURST; n++)
 		if (event_log_run(&run->event_log) < EVENT_LOG_BURST)
@@ -56,6 +64,7 @@ void run_follow_policy(struct run *run)
 	policy = reloader_policy(run->reloader);
 	tell("health", health_sync(run->health, policy));
 	tell("dns", resolver_sync(run->resolver, policy));
+	tell("neighbours", neighbour_mirror_sync(run->neighbours, policy));
 	tell("files", watch_sync(run->watch, policy, run->options->policy_path));
 }
 
@@ -77,6 +86,8 @@ static void stop_all(struct run *run)
 {
 	if (run->watch)
 		watch_stop(run->watch);
+	if (run->neighbours)
+		neighbour_mirror_stop(run->neighbours);
 	if (run->resolver)
 		resolver_stop(run->resolver);
 	if (run->health)
@@ -91,12 +102,20 @@ int run_start_following(struct run *run)
 		.ctx = run,
 		.changed = on_resolved,
 	};
+	const struct watch_calls files = {
+		.ctx = run,
+		.endpoints = on_endpoint_file,
+		.policy = run->options->no_watch ? NULL : on_policy_file,
+	};
 	int rc = health_create(&run->health, &run->loop, &run->region);
 
 	if (rc == 0)
 		rc = resolver_create(&run->resolver, &config, run->why, sizeof(run->why));
 	if (rc == 0)
-		rc = watch_create(&run->watch, &run->loop, on_file_changed, run);
+		rc = neighbour_mirror_create(&run->neighbours, &run->loop, &run->region,
+					     run->paths.wake);
+	if (rc == 0)
+		rc = watch_create(&run->watch, &run->loop, &files);
 	if (rc != 0) {
 		stop_all(run);
 		return rc;
@@ -119,6 +138,7 @@ void run_stop_following(struct run *run)
 void run_end_following(struct run *run)
 {
 	watch_free(run->watch);
+	neighbour_mirror_free(run->neighbours);
 	resolver_free(run->resolver);
 	health_free(run->health);
 }

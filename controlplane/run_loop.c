@@ -6,53 +6,50 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/api.h"
 #include "controlplane/liveness.h"
 #include "controlplane/log.h"
-#include "controlplane/operate.h"
-#include "controlplane/stats_json.h"
-
-static void on_dataplane_stopped(void *ctx)
-{
-	struct run *run = ctx;
-
-	uv_stop(&run->loop);
-}
-
-static void stop(struct run *run, int exit_status)
-{
-	if (exit_status)
-		run->exit_status = exit_status;
-	supervisor_stop(run->supervisor, on_dataplane_stopped);
-}
 
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct run *run = handle->data;
 
 	log_info("control", "event=signal name=SIG%s", sigabbrev_np(number));
-	if (number == SIGHUP)
-		reloader_request_later(run->reloader);
-	else
-		stop(run, 0);
+	if (number != SIGHUP) {
+		run_stop_asked(run);
+	} else if (!run->draining && !run->stopping) {
+		supervisor_start_again(run->supervisor);
+		run_reload_by_signal(run);
+	}
 }
 
 static void on_ready(void *ctx)
 {
 	struct run *run = ctx;
 
+	struct supervise_status status;
+
+	supervisor_status(run->supervisor, &status);
 	log_info("control", "event=ready instance=%s", run->instance);
+	run->dataplane_pid = status.pid;
+	run_event(run, EVENT_DATAPLANE_READY, (uint64_t)status.pid);
+	run_dataplane_found(run);
+	run_notify_ready(run);
 }
 
 static void on_died(void *ctx)
 {
 	struct run *run = ctx;
 
+	run_event(run, EVENT_DATAPLANE_DIED, (uint64_t)run->dataplane_pid);
+	run->dataplane_pid = 0;
 	reloader_dataplane_died(run->reloader);
+	run_notify_status(run);
 }
 
 static void on_gave_up(void *ctx)
 {
-	stop(ctx, 1);
+	run_stop_now(ctx, 1);
 }
 
 static int on_dataplane_is_dead(void *ctx)
@@ -64,76 +61,7 @@ static int on_dataplane_is_dead(void *ctx)
 
 static void on_first_refused(void *ctx)
 {
-	stop(ctx, 1);
-}
-
-static const struct table_report *table_report_of(void *ctx, uint32_t cluster)
-{
-	return reloader_table_report(ctx, cluster);
-}
-
-static json_t *on_stats(void *ctx)
-{
-	struct run *run = ctx;
-	struct supervise_status status;
-	struct stats_process process;
-	struct stats stats;
-	json_t *json;
-
-	supervisor_status(run->supervisor, &status);
-	process = (struct stats_process){
-		.state = supervise_state_name(status.state),
-		.pid = status.pid,
-		.restarts = status.restarts,
-		.uptime_ms = status.uptime_ms,
-		.ready = status.state == SUPERVISE_UP,
-	};
-	if (stats_collect(&stats, &run->region, reloader_policy(run->reloader), monotonic_ns()))
-		return NULL;
-	stats.table_report = table_report_of;
-	stats.table_ctx = run->reloader;
-	stats.build_us = reloader_build_us(run->reloader);
-	json = stats_json(&stats, &process);
-	stats_free(&stats);
-	return json;
-}
-
-static int is_ready(void *ctx, char *why, size_t why_size)
-{
-	struct run *run = ctx;
-	struct supervise_status status;
-
-	supervisor_status(run->supervisor, &status);
-	snprintf(why, why_size, "the dataplane is %s", supervise_state_name(status.state));
-	return status.state == SUPERVISE_UP;
-}
-
-static void on_reload(void *ctx, reload_done *done, void *done_ctx)
-{
-	struct run *run = ctx;
-
-	reloader_request(run->reloader, done, done_ctx);
-}
-
-/* 1: answered; 0: no such path. */
-static int on_operate(void *ctx, const char *path, unsigned int *status, json_t **body)
-{
-	const struct run *run = ctx;
-	struct operate_target target;
-	enum operation operation;
-	char names[ADMIN_PATH_BYTES], why[160];
-	int rc;
-
-	snprintf(names, sizeof(names), "%s", path);
-	if (operate_parse(names, &target, &operation) != 0)
-		return 0;
-	rc = operate(&run->region, reloader_policy(run->reloader), &target, operation, why,
-		     sizeof(why));
-	if (rc == 0)
-		log_info("control", "event=operation path=%s", path);
-	*status = rc == 0 ? 200 : rc == -ENOENT ? 404 : 400;
-	*body = rc == 0 ? json_pack("{s:s}", "result", "ok") : json_pack("{s:s}", "error", why);
-	return 1;
+	run_stop_now(ctx, 1);
 }
 
 static const struct endpoint_sets *on_sets(void *ctx)
@@ -144,6 +72,7 @@ static const struct endpoint_sets *on_sets(void *ctx)
 static void on_published(void *ctx)
 {
 	run_follow_policy(ctx);
+	run_loss_policy(ctx);
 }
 
 int run_start_loop(struct run *run)
@@ -154,6 +83,8 @@ int run_start_loop(struct run *run)
 	if (rc != 0)
 		return run_fail(run, "libuv", rc);
 	signal(SIGPIPE, SIG_IGN);
+	uv_timer_init(&run->loop, &run->drain);
+	run->drain.data = run;
 	for (size_t i = 0; i < RUN_SIGNALS; i++) {
 		uv_signal_init(&run->loop, &run->signals[i]);
 		run->signals[i].data = run;
@@ -177,6 +108,7 @@ void run_end_loop(struct run *run)
 	run_end_following(run);
 	reloader_free(run->reloader);
 	supervisor_free(run->supervisor);
+	run_free_limits(run);
 }
 
 int run_make_supervisor(struct run *run)
@@ -187,10 +119,15 @@ int run_make_supervisor(struct run *run)
 		.instance = run->instance,
 		.paths = &run->paths,
 		.region = &run->region,
+		.bpf_root = run_limits_root(run),
+		.log_format = run->options->log_format,
+		.log_level = run->options->log_level,
 		.ctx = run,
 		.ready = on_ready,
 		.died = on_died,
 		.gave_up = on_gave_up,
+		.lost = run_dataplane_lost,
+		.before_start = run_before_dataplane,
 	};
 
 	return supervisor_create(&run->supervisor, &config);
@@ -202,11 +139,13 @@ int run_publish_policy(struct run *run)
 		.loop = &run->loop,
 		.region = &run->region,
 		.policy_path = run->options->policy_path,
+		.history_path = run->paths.history,
 		.wake_path = run->paths.wake,
 		.ctx = run,
 		.dataplane_is_dead = on_dataplane_is_dead,
 		.first_refused = on_first_refused,
 		.sets = on_sets,
+		.stage = run_limits_stage,
 		.published = on_published,
 	};
 	struct reloader_images images = {run->wanted, run->active};
@@ -221,12 +160,36 @@ void run_stop_reloader(struct run *run)
 	reloader_stop(run->reloader);
 }
 
+static int listen_all(struct run *run)
+{
+	const struct run_options *o = run->options;
+	int rc = admin_listen(run->admin, run->paths.socket, o->admin_group, ADMIN_OPERATE,
+			      run->why, sizeof(run->why));
+
+	if (rc == 0)
+		rc = admin_listen(run->admin, run->paths.socket_ro, o->read_group, ADMIN_READ,
+				  run->why, sizeof(run->why));
+	if (rc == 0 && o->metrics)
+		rc = admin_listen_tcp(run->admin, o->metrics, run->why, sizeof(run->why));
+	return rc;
+}
+
 int run_start_admin(struct run *run)
 {
-	struct admin_calls calls = {run, on_stats, is_ready, on_reload, on_operate};
+	const struct admin_config config = {
+		.loop = &run->loop,
+		.routes = api_routes,
+		.route_count = api_route_count,
+		.ctx = run,
+	};
+	int rc = admin_create(&run->admin, &config);
 
-	return admin_create(&run->admin, &run->loop, run->paths.socket, &calls, run->why,
-			    sizeof(run->why));
+	if (rc != 0)
+		return rc;
+	rc = listen_all(run);
+	if (rc != 0)
+		admin_stop(run->admin);
+	return rc;
 }
 
 void run_stop_admin(struct run *run)
@@ -236,6 +199,7 @@ void run_stop_admin(struct run *run)
 
 int run_start_dataplane(struct run *run)
 {
+	run_restore_routes(run);
 	supervisor_start(run->supervisor);
 	return 0;
 }

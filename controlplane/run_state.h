@@ -8,10 +8,14 @@
 #include "controlplane/admin.h"
 #include "controlplane/event_log.h"
 #include "controlplane/health.h"
+#include "controlplane/notify.h"
+#include "controlplane/kernel_neighbours.h"
 #include "controlplane/paths.h"
+#include "controlplane/region_guard.h"
 #include "controlplane/reload.h"
 #include "controlplane/resolve.h"
 #include "controlplane/run.h"
+#include "controlplane/run_limits.h"
 #include "controlplane/supervise.h"
 #include "controlplane/watch.h"
 #include "shm/image.h"
@@ -28,17 +32,35 @@ struct run {
 	struct paths paths;
 	int lock_fd;
 	struct region region;
+	int has_past; /* the region was there, and a policy in it */
+	int begun;    /* every step of the start was done */
 	uv_loop_t loop;
 	uv_signal_t signals[RUN_SIGNALS];
 	struct admin *admin;
 	struct reloader *reloader;
 	struct supervisor *supervisor;
+	struct run_limits *limits;
 	struct health *health;
 	struct resolver *resolver;
 	struct watch *watch;
+	struct neighbour_mirror *neighbours;
 	uv_timer_t refresh; /* resolved sets have changed */
 	uv_timer_t events;
 	struct event_log event_log;
+	struct region_guard region_guard;
+	uv_timer_t region_look;
+	int nameless_told, stuck_told;
+	struct notify notify;
+	uv_timer_t watchdog;
+	uv_timer_t drain;
+	uint64_t drain_end_ns;
+	int draining;
+	int stopping;
+	pid_t dataplane_pid; /* of the one that came up last; 0: it died */
+	int lost;            /* the dataplane is given up and packets pass by us */
+	int lost_told;       /* since one came up last */
+	int again;           /* when everything has stopped: from the beginning */
+	int capturing;       /* there is a reader of GET /capture */
 	int exit_status;
 	char why[RUN_WHY_BYTES]; /* why a step failed */
 };
@@ -52,6 +74,8 @@ int run_take_lock(struct run *run);
 void run_release_lock(struct run *run);
 int run_take_region(struct run *run);
 void run_remove_region(struct run *run);
+/* Return 1 when this is a start that failed: what it found is for the next one. */
+int run_leaves_state(const struct run *run);
 int run_make_fifo(struct run *run);
 void run_remove_fifo(struct run *run);
 
@@ -71,6 +95,32 @@ void run_follow_policy(struct run *run);
 const struct endpoint_sets *run_resolved_sets(struct run *run);
 void run_end_following(struct run *run); /* when the loop has closed all handles */
 int run_start_dataplane(struct run *run);
+
+/* run_stop.c: what SIGTERM asks for, and the end at once. May be called again. */
+void run_stop_asked(struct run *run);
+void run_stop_now(struct run *run, int exit_status);
+/* A control plane before us was draining. */
+void run_forget_drain(struct run *run);
+
+/* run_notify.c */
+int run_start_notify(struct run *run);
+void run_end_notify(struct run *run);
+void run_notify_ready(struct run *run);
+void run_notify_status(struct run *run);
+void run_reload_by_signal(struct run *run);
+
+/* run_region.c */
+int run_start_region_guard(struct run *run);
+void run_stop_region_guard(struct run *run);
+int run_before_dataplane(void *ctx); /* of the supervisor */
+
+/* run_loss.c */
+int run_dataplane_lost(void *ctx); /* of the supervisor */
+void run_dataplane_starts(struct run *run);
+void run_dataplane_found(struct run *run);
+void run_restore_routes(struct run *run); /* withdrawn by us or by a control plane before */
+void run_loss_policy(struct run *run);    /* the policy in force is another one */
+void run_event(struct run *run, enum event_kind kind, uint64_t detail);
 
 /* Set run->why to "@what: <error>"; return @error. */
 int run_fail(struct run *run, const char *what, int error);

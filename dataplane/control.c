@@ -149,10 +149,35 @@ static void report(struct control *c)
 	uint32_t gone = ports_observe(c->ports, c->region->ports);
 
 	control_heartbeat(c);
+	log_flush();
 	for (uint32_t i = 0; gone; i++, gone >>= 1)
 		if (gone & 1)
 			log_line(LOG_LEVEL_ERROR, "event=port_gone device=%s",
 				 c->ports->port[i].device);
+}
+
+/* Frames may be waiting for them in a worker that sleeps. */
+static void take_neighbours(struct control *c, uint64_t now_ns)
+{
+	if (!kernel_neighbours_take(&c->neighbours, c->region->kernel_neighbours, c->current->image,
+				    c->shared->neighbours, now_ns))
+		return;
+	for (uint32_t i = 0; i < c->shared->workers; i++)
+		worker_wake(c->shared->worker[i]);
+}
+
+/* A control plane that dies while it drains must not leave us refusing for ever: it ends. */
+static void follow_drain(struct control *c, uint64_t now_ns)
+{
+	uint32_t draining =
+		__atomic_load_n(&c->region->header->drain_until_ns, __ATOMIC_RELAXED) > now_ns;
+
+	if (draining == c->shared->draining)
+		return;
+	__atomic_store_n(&c->shared->draining, draining, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < c->shared->workers; i++)
+		worker_wake(c->shared->worker[i]);
+	log_line(LOG_LEVEL_INFO, "event=%s", draining ? "draining" : "drain_over");
 }
 
 static void judge(struct control *c, uint64_t now_ns)
@@ -176,7 +201,9 @@ int control_run(struct control *c)
 			retire_old(c);
 		if (!c->old && take_published(c, &next))
 			hand_out(c, next);
+		take_neighbours(c, now_ns);
 		judge(c, now_ns);
+		follow_drain(c, now_ns);
 		if (now_ns >= next_report_ns) {
 			report(c);
 			next_report_ns = now_ns + REPORT_MS * 1000000ull;

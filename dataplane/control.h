@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "dataplane/kernel_neighbours.h"
 #include "dataplane/upkeep.h"
 #include "dataplane/worker.h"
 #include "shm/region.h"
@@ -16,9 +17,10 @@ struct control {
 	struct region *region;
 	struct worker_shared *shared;
 	struct ports *ports;
-	int wake_fd;          /* FIFO */
-	int signal_fd;        /* SIGTERM, SIGINT */
-	uint64_t seen;        /* generation adopted or refused last */
+	int wake_fd;   /* FIFO */
+	int signal_fd; /* SIGTERM, SIGINT */
+	uint64_t seen; /* generation adopted or refused last */
+	struct kernel_neighbours_view neighbours;
 	struct upkeep upkeep; /* started by whoever starts the workers */
 	struct adopted *current;
 	struct adopted *old; /* until every worker applied current */

@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 #include <rte_log.h>
@@ -13,56 +16,69 @@
 
 enum { LINE_BYTES = 1024, CAUSE_BYTES = 160 };
 
-static const char *const names[] = {"error", "warn", "info", "debug"};
-
+static struct log_rates rates;
+static struct log_style style;
 static enum log_level threshold = LOG_LEVEL_INFO;
 static char cause[CAUSE_BYTES];
-
-int log_level_of(const char *name)
-{
-	for (int i = 0; i <= LOG_LEVEL_DEBUG; i++)
-		if (strcmp(name, names[i]) == 0)
-			return i;
-	return -1;
-}
 
 enum log_level log_level(void)
 {
 	return threshold;
 }
 
-/* A name or message from outside must not forge a second line. */
-static void replace_controls(char *line)
+static uint64_t clock_of(clockid_t id)
 {
-	for (; *line; line++)
-		if ((unsigned char)*line < 0x20 || *line == 0x7f)
-			*line = ' ';
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void write_line(enum log_level level, const char *format, va_list args)
+/* One write a line: those of two processes do not mix. */
+static void write_line(enum log_level level, const char *facts)
 {
-	char text[LINE_BYTES], when[32];
-	struct timespec now;
-	struct tm utc;
+	char line[LOG_LINE_BYTES];
+	size_t bytes =
+		log_render(line, &style, level, "dataplane", facts, clock_of(CLOCK_REALTIME));
 
-	vsnprintf(text, sizeof(text), format, args);
-	replace_controls(text);
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &utc);
-	fprintf(stderr, "%s.%03ldZ %s dataplane %s\n", when, now.tv_nsec / 1000000, names[level],
-		text);
+	(void)!write(STDERR_FILENO, line, bytes);
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
+	char facts[LOG_FACTS_BYTES];
+	uint32_t suppressed;
 	va_list args;
+	size_t used;
 
 	if (level > threshold)
 		return;
 	va_start(args, format);
-	write_line(level, format, args);
+	log_facts(facts, format, args);
 	va_end(args);
+	/* What is asked for in detail is wanted in full. */
+	if (level == LOG_LEVEL_DEBUG) {
+		write_line(level, facts);
+		return;
+	}
+	if (!log_may(&rates, "dataplane", facts, clock_of(CLOCK_MONOTONIC), &suppressed))
+		return;
+	used = strlen(facts);
+	if (suppressed)
+		snprintf(facts + used, sizeof(facts) - used, " suppressed=%u", suppressed);
+	write_line(level, facts);
+}
+
+void log_flush(void)
+{
+	const struct log_rate *rate;
+	uint32_t suppressed;
+	char facts[128];
+
+	while ((rate = log_overdue(&rates, clock_of(CLOCK_MONOTONIC), &suppressed)) != NULL) {
+		snprintf(facts, sizeof(facts), "%s suppressed=%u", rate->name, suppressed);
+		write_line(LOG_LEVEL_WARN, facts);
+	}
 }
 
 void log_cause_forget(void)
@@ -117,11 +133,25 @@ static ssize_t dpdk_said(void *cookie, const char *text, size_t bytes)
 	return (ssize_t)bytes;
 }
 
-int log_start(enum log_level level)
+/* systemd says which stream is the journal's: ours may have been redirected since. */
+static int stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) != 0)
+		return 0;
+	snprintf(ours, sizeof(ours), "%lu:%lu", st.st_dev, st.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+int log_start(enum log_format format, enum log_level level)
 {
 	cookie_io_functions_t io = {.write = dpdk_said};
 	FILE *stream = fopencookie(NULL, "w", io);
 
+	style = (struct log_style){.format = format, .journal = stderr_is_journal()};
 	threshold = level;
 	if (!stream)
 		return -ENOMEM;
