@@ -28,21 +28,50 @@ void format_count(char *out, double value)
 	snprintf(out, FORMAT_BYTES, "%.*f%c", decimals(value), value, units[unit]);
 }
 
-void format_bytes(char *out, double bytes)
+/* Return the unit, 0 for bytes. */
+static char scale_bytes(double *bytes)
 {
 	static const char units[] = "KMGTPE";
 	size_t unit = 0;
 
-	if (bytes < 1023.5) {
-		snprintf(out, FORMAT_BYTES, "%.0f B", bytes);
-		return;
-	}
-	bytes /= 1024;
-	while (bytes >= 999.5 && units[unit + 1]) {
-		bytes /= 1024;
+	if (*bytes < 1023.5)
+		return 0;
+	*bytes /= 1024;
+	while (*bytes >= 999.5 && units[unit + 1]) {
+		*bytes /= 1024;
 		unit++;
 	}
-	snprintf(out, FORMAT_BYTES, "%.*f %ciB", decimals(bytes), bytes, units[unit]);
+	return units[unit];
+}
+
+void format_bytes(char *out, double bytes)
+{
+	char unit = scale_bytes(&bytes);
+
+	if (unit)
+		snprintf(out, FORMAT_BYTES, "%.*f %ciB", decimals(bytes), bytes, unit);
+	else
+		snprintf(out, FORMAT_BYTES, "%.0f B", bytes);
+}
+
+void format_bytes_short(char *out, double bytes)
+{
+	char unit = scale_bytes(&bytes);
+
+	if (unit)
+		snprintf(out, FORMAT_BYTES, "%.*f%c", decimals(bytes), bytes, unit);
+	else
+		snprintf(out, FORMAT_BYTES, "%.0f", bytes);
+}
+
+void format_latency(char *out, double seconds)
+{
+	if (seconds < 0.0009995)
+		snprintf(out, FORMAT_BYTES, "%.0fus", seconds * 1e6);
+	else if (seconds < 0.9995)
+		snprintf(out, FORMAT_BYTES, "%.*fms", decimals(seconds * 1e3), seconds * 1e3);
+	else
+		snprintf(out, FORMAT_BYTES, "%.*fs", decimals(seconds), seconds);
 }
 
 void format_duration(char *out, double seconds)

@@ -3,31 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "controlplane/ctl/client.h"
+#include "controlplane/ctl/ask.h"
 #include "controlplane/ctl/commands.h"
 
 enum { PATH_BYTES_MAX = 256 };
 
-static int post(const struct options *options, const char *path)
+/* All of these fit a path as they are. */
+static int is_name(const char *text)
 {
-	struct client *client;
-	struct reply reply;
-	int rc = client_create(&client, options);
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_.-:[]";
 
-	if (rc != 0)
-		return rc;
-	rc = client_request(client, "POST", path, &reply);
-	if (rc == 0 && reply.status != 200) {
-		const char *error = json_string_value(json_object_get(reply.body, "error"));
-
-		fprintf(stderr, "fender: %s\n", error ? error : "the instance refused");
-		rc = EXIT_FAILED;
-	}
-	client_free(client);
-	return rc;
+	return *text && !text[strspn(text, plain)];
 }
 
-/* Names are letters, digits, "_.-", and an endpoint's also ":[]": all fit a path as they are. */
 static int operate_on(const struct options *options, const char *cluster, const char *endpoint,
 		      const char *operation)
 {
@@ -36,11 +25,11 @@ static int operate_on(const struct options *options, const char *cluster, const 
 				    operation)
 			 : snprintf(path, sizeof(path), "/breakers/%s/%s", cluster, operation);
 
-	if (n >= (int)sizeof(path)) {
-		fprintf(stderr, "fender: that is no name of a cluster or an endpoint\n");
+	if (n >= (int)sizeof(path) || !is_name(cluster) || (endpoint && !is_name(endpoint))) {
+		fprintf(stderr, "fender: no cluster or endpoint has such a name\n");
 		return EXIT_USAGE;
 	}
-	return post(options, path);
+	return ask(options, "POST", path, NULL);
 }
 
 int command_breaker(const struct options *options)

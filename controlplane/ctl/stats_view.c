@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "controlplane/ctl/format.h"
+#include "controlplane/ctl/state_text.h"
 #include "controlplane/ctl/table.h"
 #include "controlplane/ctl/view.h"
 #include "shm/reasons.h"
@@ -25,13 +26,15 @@ static void print_head(const struct view *view)
 	char used[FORMAT_BYTES];
 	char capacity[FORMAT_BYTES];
 	char resting[FORMAT_BYTES];
+	int is_ready = json_is_true(json_object_get(view->now, "ready"));
+	enum colour colour = is_ready ? COLOUR_GOOD : COLOUR_BAD;
 
 	format_duration(uptime, view_number(dataplane, "uptime_ms") / 1000);
 	format_count(used, view_number(connections, "used"));
 	format_count(capacity, view_number(connections, "capacity"));
 	format_count(resting, view_number(connections, "resting"));
-	fprintf(view->out, "%s: %s, generation %.0f\n", view_text(view->now, "instance"),
-		json_is_true(json_object_get(view->now, "ready")) ? "ready" : "not ready",
+	fprintf(view->out, "%s: %s%s%s, generation %.0f\n", view_text(view->now, "instance"),
+		colour_begin(colour), is_ready ? "ready" : "not ready", colour_end(colour),
 		view_number(view->now, "generation"));
 	fprintf(view->out, "dataplane    %s, pid %.0f, up %s, restarts %.0f\n",
 		view_text(dataplane, "state"), view_number(dataplane, "pid"), uptime,
@@ -132,29 +135,6 @@ static void print_listeners(struct view *view)
 	print_table(view, table);
 }
 
-/* What of an endpoint stands in the way of its use, most telling first. */
-static const char *endpoint_state(char *out, const json_t *row)
-{
-	const json_t *health = json_object_get(row, "health");
-	const json_t *breaker = json_object_get(row, "breaker");
-	const char *phase = view_text(breaker, "phase");
-	int observed = strcmp(view_text(breaker, "mode"), "observe") == 0;
-
-	if (json_is_true(json_object_get(row, "drained")))
-		return "drained";
-	if (strcmp(view_text(health, "state"), "unhealthy") == 0) {
-		snprintf(out, FORMAT_BYTES, "unhealthy");
-		return out;
-	}
-	if (strcmp(view_text(breaker, "override"), "open") == 0)
-		return "forced open";
-	if (strcmp(phase, "open") == 0)
-		return observed ? "would eject" : "ejected";
-	if (strcmp(phase, "half_open") == 0)
-		return observed ? "would probe" : "probing";
-	return "ok";
-}
-
 static void cells_of_target(const struct view *view, struct table *table, struct pair row)
 {
 	view_cell_count(table, view_counter(view, row, "started"));
@@ -181,38 +161,17 @@ static void print_clusters(struct view *view)
 		for (; next < end; next++) {
 			struct pair row = view_row_at(view, "endpoints", next);
 			char state[FORMAT_BYTES];
+			enum colour colour;
 			char name[64];
 
 			snprintf(name, sizeof(name), "  %s", view_text(row.now, "address"));
 			table_cell(table, name);
-			table_cell(table, endpoint_state(state, row.now));
+			colour = state_of_endpoint(state, row.now);
+			table_cell_colour(table, state, colour);
 			cells_of_target(view, table, row);
 		}
 	}
 	print_table(view, table);
-}
-
-/* "closed", "open 3s", "half_open", "forced open", "-"; what is only observed "would open". */
-static const char *breaker_text(char *out, const json_t *row)
-{
-	const json_t *breaker = json_object_get(row, "breaker");
-	const char *phase = view_text(breaker, "phase"), *mode = view_text(breaker, "mode");
-	const char *override = view_text(breaker, "override");
-	char left[FORMAT_BYTES] = "";
-
-	if (strcmp(override, "none") != 0)
-		snprintf(out, FORMAT_BYTES, "forced %s", override);
-	else if (strcmp(mode, "off") == 0)
-		snprintf(out, FORMAT_BYTES, "-");
-	else if (strcmp(mode, "observe") == 0 && strcmp(phase, "closed") != 0)
-		snprintf(out, FORMAT_BYTES, "would %s",
-			 strcmp(phase, "open") == 0 ? "open" : "probe");
-	else if (strcmp(phase, "open") == 0) {
-		format_duration(left, view_number(breaker, "until_ms") / 1000);
-		snprintf(out, FORMAT_BYTES, "open %.16s", left);
-	} else
-		snprintf(out, FORMAT_BYTES, "%s", phase);
-	return out;
 }
 
 /* "12/64", or "12" without a bound. */
@@ -237,9 +196,11 @@ static void print_policies(struct view *view)
 				      json_object_get(row.before, "policy")};
 		const json_t *bulkhead = json_object_get(row.now, "bulkhead");
 		const json_t *retry = json_object_get(row.now, "retry");
+		enum colour colour;
 
 		table_cell(table, view_text(row.now, "name"));
-		table_cell(table, breaker_text(text, row.now));
+		colour = state_of_breaker(text, json_object_get(row.now, "breaker"));
+		table_cell_colour(table, text, colour);
 		table_cell(table, of_text(text, view_number(bulkhead, "in_flight"),
 					  view_number(bulkhead, "max_concurrent")));
 		table_cell(table, of_text(text, view_number(bulkhead, "queued"),
@@ -297,7 +258,7 @@ static void print_wrapped(FILE *out, const char *words, int indent)
 	while (*words) {
 		int bytes = (int)strcspn(words, " ");
 
-		if (column > indent && column + 1 + bytes > TABLE_WIDTH) {
+		if (column > indent && column + 1 + bytes > terminal()->width) {
 			fprintf(out, "\n%*s", indent, "");
 			column = indent;
 		}
@@ -308,12 +269,22 @@ static void print_wrapped(FILE *out, const char *words, int indent)
 	fputc('\n', out);
 }
 
+static int longest_reason(void)
+{
+	size_t longest = 0;
+
+	for (unsigned int reason = 0; reason < REASON_COUNT; reason++)
+		if (strlen(reason_name(reason)) > longest)
+			longest = strlen(reason_name(reason));
+	return (int)longest;
+}
+
 static void print_reasons(const struct view *view)
 {
 	struct pair packets = view_section(view, "packets");
 	struct pair dropped = {json_object_get(packets.now, "dropped"),
 			       json_object_get(packets.before, "dropped")};
-	int titled = 0;
+	int titled = 0, width = longest_reason();
 
 	for (unsigned int reason = 0; reason < REASON_COUNT; reason++) {
 		const char *name = reason_name(reason);
@@ -325,11 +296,26 @@ static void print_reasons(const struct view *view)
 		if (frames == 0 && calls == 0)
 			continue;
 		if (!titled++)
-			fprintf(view->out, "\nDROPPED   CALLS  %-21s MEANING\n", "REASON");
+			fprintf(view->out, "\nDROPPED   CALLS  %-*s  MEANING\n", width, "REASON");
 		format_count(frames_text, frames);
 		format_count(calls_text, calls);
-		fprintf(view->out, "%7s  %6s  %-21s ", frames_text, calls_text, name);
-		print_wrapped(view->out, reason_text(reason), 39);
+		fprintf(view->out, "%7s  %6s  %-*s  ", frames_text, calls_text, width, name);
+		print_wrapped(view->out, reason_text(reason), 19 + width);
+	}
+}
+
+/* One cause for all interfaces. */
+static void print_fallback(const struct view *view)
+{
+	for (size_t i = 0; i < view_rows(view, "interfaces"); i++) {
+		const char *why =
+			view_text(view_row_at(view, "interfaces", i).now, "limiter_fallback");
+
+		if (!*why)
+			continue;
+		fputs("limiter      dpdk: ", view->out);
+		print_wrapped(view->out, why, 19);
+		return;
 	}
 }
 
@@ -340,10 +326,12 @@ void stats_view_print(const json_t *now, const json_t *before, FILE *out)
 	if (before)
 		view.seconds = (view_number(now, "time_ns") - view_number(before, "time_ns")) / 1e9;
 	print_head(&view);
+	print_fallback(&view);
 	print_packets(&view);
 	print_workers(&view);
 	print_interfaces(&view);
 	print_listeners(&view);
+	stats_view_limits(&view);
 	print_policies(&view);
 	print_clusters(&view);
 	print_draining(&view);

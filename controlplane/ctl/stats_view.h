@@ -13,4 +13,8 @@
  */
 void stats_view_print(const json_t *now, const json_t *before, FILE *out);
 
+/* The table of the rate limiter, if it refused, marked or observed anything. */
+struct view;
+void stats_view_limits(struct view *view);
+
 #endif

@@ -12,7 +12,8 @@
 #include "tests/unit/controlplane/fixture.h"
 #include "tests/unit/dataplane/suite.h"
 
-enum { INTERVAL_MS = 10, TIMEOUT_MS = 60 };
+/* PATIENT_MS: a probe fails by its server, not because the machine is busy. */
+enum { INTERVAL_MS = 10, TIMEOUT_MS = 60, PATIENT_MS = 10000 };
 
 static uv_loop_t loop;
 static struct region region;
@@ -149,7 +150,7 @@ static inline void prepare(void)
 	cluster()->health.source = loopback();
 	cluster()->health.interval_ms = INTERVAL_MS;
 	cluster()->health.unhealthy_interval_ms = INTERVAL_MS;
-	cluster()->health.timeout_ms = TIMEOUT_MS;
+	cluster()->health.timeout_ms = PATIENT_MS;
 	answer = NULL;
 	endless = 0;
 	connections = open_now = open_most = 0;
@@ -224,6 +225,7 @@ static inline void run_for(uint64_t ms)
 
 	uv_timer_init(&loop, &timer);
 	timer.data = &over;
+	uv_update_time(&loop);
 	uv_timer_start(&timer, on_time, ms, 0);
 	while (!over)
 		uv_run(&loop, UV_RUN_ONCE);

@@ -57,6 +57,7 @@ static void paths_follow_from_the_instance(void)
 
 	CU_ASSERT_EQUAL(paths_set(&paths, "/run/fender", "/dev/shm", "a", why, sizeof(why)), 0);
 	CU_ASSERT_STRING_EQUAL(paths.socket, "/run/fender/a.sock");
+	CU_ASSERT_STRING_EQUAL(paths.socket_ro, "/run/fender/a.sock.ro");
 	CU_ASSERT_STRING_EQUAL(paths.lock, "/run/fender/a.lock");
 	CU_ASSERT_STRING_EQUAL(paths.dataplane_lock, "/run/fender/a.dataplane.lock");
 	CU_ASSERT_STRING_EQUAL(paths.wake, "/run/fender/a.wake");
@@ -76,7 +77,7 @@ static void names_that_are_no_file_names_are_refused(void)
 static void a_socket_path_ends_at_its_longest(void)
 {
 	char dir[SOCKET_PATH_BYTES + 1];
-	size_t longest = SOCKET_PATH_BYTES - 1 - strlen("/a.sock");
+	size_t longest = SOCKET_PATH_BYTES - 1 - strlen("/a.sock.ro");
 	struct paths paths;
 	char why[160];
 

@@ -48,6 +48,25 @@ static void bytes_use_binary_units(void)
 	CHECK(rows, format_bytes);
 }
 
+static void short_bytes_have_one_letter(void)
+{
+	static const struct row rows[] = {
+		{0, "0"}, {1023, "1023"}, {1024, "1.00K"}, {1047552, "1.00M"}, {1e15, "909T"},
+	};
+
+	CHECK(rows, format_bytes_short);
+}
+
+static void latencies_have_their_unit(void)
+{
+	static const struct row rows[] = {
+		{0, "0us"},         {0.000012, "12us"}, {0.000999, "999us"}, {0.0009996, "1.00ms"},
+		{0.0123, "12.3ms"}, {0.25, "250ms"},    {0.9996, "1.00s"},   {12.34, "12.3s"},
+	};
+
+	CHECK(rows, format_latency);
+}
+
 static void durations_show_two_units(void)
 {
 	static const struct row rows[] = {
@@ -59,10 +78,9 @@ static void durations_show_two_units(void)
 }
 
 static CU_TestInfo tests[] = {
-	SUITE_TEST(counts_keep_three_digits),
-	SUITE_TEST(bytes_use_binary_units),
-	SUITE_TEST(durations_show_two_units),
-	CU_TEST_INFO_NULL,
+	SUITE_TEST(counts_keep_three_digits),    SUITE_TEST(bytes_use_binary_units),
+	SUITE_TEST(short_bytes_have_one_letter), SUITE_TEST(latencies_have_their_unit),
+	SUITE_TEST(durations_show_two_units),    CU_TEST_INFO_NULL,
 };
 
 int main(void)

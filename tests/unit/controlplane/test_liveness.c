@@ -88,6 +88,20 @@ static void a_running_worker_is_hung_after_a_second(void)
 	}
 }
 
+static void the_main_thread_is_hung_when_its_heartbeat_is_old(void)
+{
+	set(0, WORKER_RUNNING, 0, 7);
+	set(1, WORKER_RUNNING, 0, 7);
+	region.header->dataplane_heartbeat_ns = now_ns - MAIN_HUNG_MS * MS;
+	CU_ASSERT_FALSE(read_since(START).main_hung);
+	region.header->dataplane_heartbeat_ns--;
+	CU_ASSERT_TRUE(read_since(START).main_hung);
+	CU_ASSERT_EQUAL(read_since(START).hung, NO_WORKER);
+	/* Not before it is up. */
+	set(1, WORKER_STOPPED, 0, 7);
+	CU_ASSERT_FALSE(read_since(START).main_hung);
+}
+
 static void a_heartbeat_after_now_is_no_age(void)
 {
 	set(0, WORKER_RUNNING, 0, 7);
@@ -102,6 +116,7 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(nothing_is_applied_until_all_are_up),
 	SUITE_TEST(what_an_earlier_process_left_is_not_up),
 	SUITE_TEST(a_running_worker_is_hung_after_a_second),
+	SUITE_TEST(the_main_thread_is_hung_when_its_heartbeat_is_old),
 	SUITE_TEST(a_heartbeat_after_now_is_no_age),
 	CU_TEST_INFO_NULL,
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controlplane/ctl/options.h"
 
+#include "controlplane/ctl/help.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,9 @@
 static const struct command run = {"run", COMMAND_RUN, NULL, "s", "", "e", NULL};
 static const struct command check = {"check", COMMAND_CHECK, "FILE", "s", "", "e", NULL};
 static const struct command stats = {"stats", COMMAND_STATS, NULL, "s", "", "e", NULL};
+
+static const struct command connections = {
+	"connections", COMMAND_CONNECTIONS, "[FILTER]...", "s", "", "e", NULL};
 
 /* Parse words separated by blanks; what is printed on errors goes to *said, freed by the caller. */
 static int parse(struct options *o, const struct command *command, const char *line, char **said)
@@ -99,13 +104,42 @@ static void wrong_usage_names_the_word(void)
 	}
 }
 
+static void dots_take_any_number_of_operands(void)
+{
+	static const char *const lines[] = {"connections", "connections a", "connections a b c d"};
+	static const int counts[] = {0, 1, 4};
+	struct options o;
+	char *said;
+
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(parse(&o, &connections, lines[i], &said), 0);
+		CU_ASSERT_EQUAL(o.word_count, counts[i]);
+		CU_ASSERT_STRING_EQUAL(o.word_count ? o.words[o.word_count - 1] : "",
+				       strrchr(lines[i], ' ') ? strrchr(lines[i], ' ') + 1 : "");
+		free(said);
+	}
+}
+
+static void options_are_described_in_order(void)
+{
+	struct option_help option = {0};
+	size_t count = 0;
+
+	while (options_describe(&stats, count, &option))
+		count++;
+	CU_ASSERT_TRUE(count >= 4);
+	CU_ASSERT_STRING_EQUAL(option.name, "help");
+	CU_ASSERT_EQUAL(option.letter, 'h');
+	CU_ASSERT_FALSE(options_describe(&stats, 1000, &option));
+}
+
 static void help_lists_a_command_s_own_options_only(void)
 {
 	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 
-	options_print_help(&stats, out);
+	help_print(&stats, out);
 	fclose(out);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "--watch [SECONDS]"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "Exit status:"));
@@ -119,6 +153,8 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(values_are_taken_in_every_spelling),
 	SUITE_TEST(watch_takes_seconds_or_none),
 	SUITE_TEST(wrong_usage_names_the_word),
+	SUITE_TEST(dots_take_any_number_of_operands),
+	SUITE_TEST(options_are_described_in_order),
 	SUITE_TEST(help_lists_a_command_s_own_options_only),
 	CU_TEST_INFO_NULL,
 };

@@ -30,6 +30,9 @@ static void names_the_key_that_needs_a_restart(void)
 		{"mtu: 1500", "mtu: 1400", "interfaces[0].mtu"},
 		{"mtu: 1500", "mtu: 1500, vlan: 7", "interfaces[0].vlan"},
 		{"mtu: 1500", "mtu: 1500, snat: {ports: 40000-41000}", "interfaces[0].snat.ports"},
+		{"mtu: 1500", "mtu: 1500, shared: true", "interfaces[0].shared"},
+		{"mtu: 1500", "mtu: 1500, limiter: none", "interfaces[0].limiter"},
+		{"mtu: 1500", "mtu: 1500, kernel_addresses: 10.0.0.9", "interfaces: addresses"},
 		{"10.1.0.1/24", "10.1.0.2/24", "interfaces[1].addresses"},
 		{"10.1.0.254", "10.1.0.253", "interfaces[1].routes"},
 		{"gateway: 10.1.0.254",
@@ -55,6 +58,9 @@ static void what_a_reload_may_change_needs_none(void)
 {
 	static const char *const rows[][2] = {
 		{"weight: 2", "weight: 3"},
+		{"version: 1\n", "version: 1\nreload: {}\n"},
+		{"cluster: web}\n", "cluster: web, rate_limit: {listener: {connections_per_second: "
+				    "5}}}\n"},
 		{"10.1.0.13:53", "10.1.0.14:53"},
 		{"{name: dns, bind: '10.0.0.1:53'", "{name: names, bind: '10.0.0.1:5353'"},
 		{"  - name: dns\n", "  - name: dns\n    timeouts: {connect: 3s}\n"},

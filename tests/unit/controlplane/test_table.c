@@ -71,10 +71,55 @@ static void long_text_is_cut_to_fit_and_numbers_are_not(void)
 	table_free(table);
 }
 
+static void characters_count_and_not_bytes(void)
+{
+	static const struct {
+		const char *text;
+		size_t columns, cut_at_3;
+	} rows[] = {{"", 0, 0}, {"ab", 2, 2}, {"abcd", 4, 3}, {"äöüß", 4, 6}, {"日本語文", 4, 9}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CU_ASSERT_EQUAL(text_columns(rows[i].text), rows[i].columns);
+		CU_ASSERT_EQUAL(text_bytes(rows[i].text, 3), rows[i].cut_at_3);
+	}
+}
+
+static void kept_text_is_cut_last(void)
+{
+	struct table *table = table_create("<NAME|=ADDRESS|CALLS");
+	char name[61], *text;
+
+	memset(name, 'n', 60);
+	name[60] = '\0';
+	table_cell(table, name);
+	table_cell(table, "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:65535");
+	table_cell(table, "1");
+	print(table, &text);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "ffff]:65535"));
+	CU_ASSERT_EQUAL(columns(strchr(text, '\n') + 1), TABLE_WIDTH);
+	free(text);
+	table_free(table);
+}
+
+static void control_characters_are_not_printed(void)
+{
+	struct table *table = table_create("<NAME");
+	char *text;
+
+	table_cell(table, "a\033[2Jb\nc\x7f");
+	print(table, &text);
+	CU_ASSERT_STRING_EQUAL(text, "NAME\na?[2Jb?c?\n");
+	free(text);
+	table_free(table);
+}
+
 static CU_TestInfo tests[] = {
 	SUITE_TEST(without_cells_nothing_is_printed),
 	SUITE_TEST(columns_align),
 	SUITE_TEST(long_text_is_cut_to_fit_and_numbers_are_not),
+	SUITE_TEST(characters_count_and_not_bytes),
+	SUITE_TEST(kept_text_is_cut_last),
+	SUITE_TEST(control_characters_are_not_printed),
 	CU_TEST_INFO_NULL,
 };
 
