@@ -27,6 +27,9 @@ int paths_set(struct paths *paths, const char *run_dir, const char *shm_dir, con
 	if (rc == 0)
 		rc = join(paths->socket, sizeof(paths->socket), run_dir, "", instance, ".sock");
 	if (rc == 0)
+		rc = join(paths->socket_ro, sizeof(paths->socket_ro), run_dir, "", instance,
+			  ".sock.ro");
+	if (rc == 0)
 		rc = join(paths->lock, sizeof(paths->lock), run_dir, "", instance, ".lock");
 	if (rc == 0)
 		rc = join(paths->dataplane_lock, sizeof(paths->dataplane_lock), run_dir, "",
@@ -34,11 +37,16 @@ int paths_set(struct paths *paths, const char *run_dir, const char *shm_dir, con
 	if (rc == 0)
 		rc = join(paths->wake, sizeof(paths->wake), run_dir, "", instance, ".wake");
 	if (rc == 0)
+		rc = join(paths->routes, sizeof(paths->routes), run_dir, "", instance, ".routes");
+	if (rc == 0)
+		rc = join(paths->history, sizeof(paths->history), run_dir, "", instance,
+			  ".generations");
+	if (rc == 0)
 		rc = join(paths->region, sizeof(paths->region), shm_dir, "fender-", instance, "");
 	if (rc != 0)
 		snprintf(why, why_size,
 			 "the paths of instance '%s' are too long (a socket's: %d bytes at most)",
-			 instance, SOCKET_PATH_BYTES - 1);
+			 instance, SOCKET_PATH_BYTES - 1 - (int)strlen(".ro"));
 	return rc;
 }
 

@@ -7,6 +7,7 @@
 
 #define DEFAULT_RUN_DIR "/run/fender"
 #define DEFAULT_SHM_DIR "/dev/shm"
+#define DEFAULT_BPF_DIR "/sys/fs/bpf"
 
 enum {
 	PATH_BYTES = 256,
@@ -15,11 +16,14 @@ enum {
 
 struct paths {
 	char run_dir[PATH_BYTES];
-	char socket[SOCKET_PATH_BYTES];      /* the admin API */
+	char socket[SOCKET_PATH_BYTES];      /* the admin API, for operators */
+	char socket_ro[SOCKET_PATH_BYTES];   /* for readers; no other instance's: not *.sock */
 	char lock[PATH_BYTES];               /* held by the control plane that writes the region */
 	char dataplane_lock[PATH_BYTES + 8]; /* held by the live dataplane */
 	char wake[PATH_BYTES];               /* FIFO: a byte wakes the dataplane's main thread */
 	char region[PATH_BYTES];
+	char routes[PATH_BYTES + 8];   /* withdrawn ones: service_routes.h */
+	char history[PATH_BYTES + 16]; /* folder: how the last policy changes ended */
 };
 
 /**

@@ -82,6 +82,8 @@ static uint32_t parse_pass(struct worker *w, uint8_t interface, struct rte_mbuf 
 			owner = w->owners[shard_bucket(w->policy->image, interface, &p->key)];
 			if (owner != w->number) {
 				frames[i]->port = interface;
+				if (unlikely(w->capturing))
+					capture_forget(w, frames[i]);
 				transmit_to_owner(w, owner, frames[i]);
 				continue;
 			}
@@ -91,15 +93,28 @@ static uint32_t parse_pass(struct worker *w, uint8_t interface, struct rte_mbuf 
 	return kept;
 }
 
-/* Passes 2 and 3: look up in bulk, then decide one by one. */
+/* The buckets of the burst's connections. */
+static void limits_pass(struct worker *w, const uint32_t *found, uint32_t n)
+{
+	limiter_set_time(&w->limiter, w->now_ns);
+	for (uint32_t i = 0; i < n; i++)
+		if (found[i] != LOOKUP_NONE)
+			rte_prefetch0(&w->limiter.flows[found[i] >> 1]);
+}
+
+/* Passes 2 and 3: look up in bulk, then decide one by one. @n: 1..BURST */
 static void decide_pass(struct worker *w, const struct accepted *flows, uint32_t n)
 {
 	const struct flow_key *keys[BURST];
 	uint32_t found[BURST];
+	uint32_t k = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		keys[i] = &flows[i].p->key;
+	do
+		keys[k] = &flows[k].p->key;
+	while (++k < n);
 	conn_lookup_bulk(&w->table, keys, n, found);
+	if (unlikely(w->limiter.judging))
+		limits_pass(w, found, n);
 	w->table_inserted = 0;
 	w->table_released = 0;
 	for (uint32_t i = 0; i < n; i++)
@@ -118,9 +133,13 @@ void burst_received(struct worker *w, uint8_t interface, struct rte_mbuf **frame
 	counter_add(&counters->rx_packets, n);
 	counter_add(&counters->rx_bytes, bytes);
 	counter_add(&w->packets->received, n);
+	if (unlikely(w->capturing))
+		capture_received(w, interface, frames, n);
 	kept = parse_pass(w, interface, frames, n, flows);
 	if (kept)
 		decide_pass(w, flows, kept);
+	if (unlikely(w->capturing))
+		capture_decided(w);
 }
 
 /* They were parsed by the receiver, but what it learnt lies in its memory: read them again. */
@@ -133,6 +152,8 @@ void burst_handed_in(struct worker *w, struct rte_mbuf **frames, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t interface = (uint8_t)frames[i]->port;
 
+		if (unlikely(w->capturing))
+			capture_received(w, interface, &frames[i], 1);
 		if (!parse_one(w, interface, frames[i], &w->parsed[kept]))
 			continue;
 		flows[kept] = (struct accepted){frames[i], &w->parsed[kept], interface};
@@ -140,4 +161,6 @@ void burst_handed_in(struct worker *w, struct rte_mbuf **frames, uint32_t n)
 	}
 	if (kept)
 		decide_pass(w, flows, kept);
+	if (unlikely(w->capturing))
+		capture_decided(w);
 }

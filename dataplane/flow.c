@@ -44,19 +44,25 @@ void flow_opened(struct worker *w, struct conn *c)
 
 void flow_release(struct worker *w, struct conn *c)
 {
-	struct snat_ports *ports = w->snat[c->rev.proto == PROTO_UDP][c->snat_address];
-	uint16_t port = c->state == CONN_WAITING ? 0 : be16toh(c->rev.dport);
-
 	assert(c->call.held == 0); /* call_end() came before */
+	if (c->state != CONN_WAITING && c->rev.dport)
+		flow_attempt_abandon(w, c);
 	conn_release(&w->table, c);
-	if (port)
-		snat_ports_return(ports, port);
 	w->table_released = 1;
+}
+
+static void count_duration(struct worker *w, const struct conn *c)
+{
+	const uint64_t since_ns = c->call.started_ns;
+
+	histogram_record(&w->engine.state.histograms, c->cluster, HISTOGRAM_DURATION,
+			 w->now_ns > since_ns ? w->now_ns - since_ns : 0);
 }
 
 void flow_over(struct worker *w, struct conn *c)
 {
 	call_end(&w->engine, &c->call);
+	count_duration(w, c);
 	counter_add(&listener_of(w, c)->calls.closed, 1);
 	counter_add(&cluster_of(w, c)->closed, 1);
 	if (c->state != CONN_WAITING)
@@ -181,6 +187,18 @@ static void tcp_absorbed(struct worker *w, struct rte_mbuf *frame, struct conn *
 		flow_over(w, c);
 }
 
+/* The first of this direction. */
+static void first_payload(struct worker *w, struct conn *c, enum direction dir)
+{
+	if (dir == FORWARD) {
+		c->flags |= CONN_ASKED;
+		call_requested(&w->engine, &c->call);
+	} else {
+		c->flags |= CONN_REPLIED;
+		call_first_byte(&w->engine, &c->call);
+	}
+}
+
 static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 		       struct rte_mbuf *frame, struct conn *c, enum direction dir)
 {
@@ -209,8 +227,9 @@ static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 				      flow_attempt_mss_max(w, c->fwd.interface, c->rev.interface,
 							   c->fwd.family),
 				      w->shared->ports->port[interface].may_be_partial);
-		if (unlikely(!(c->flags & CONN_VERDICT)) && dir == FORWARD && s.bytes != 0)
-			call_requested(&w->engine, &c->call);
+		if (unlikely(!(c->flags & (dir == FORWARD ? CONN_ASKED : CONN_REPLIED))) &&
+		    s.bytes != 0)
+			first_payload(w, c, dir);
 		flow_count_packet(w, c, dir, p->ip_bytes);
 		forward_packet(w, p, frame, c, dir);
 		tcp_events(w, c, &r);
@@ -241,10 +260,13 @@ static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 static void udp_packet(struct worker *w, struct packet *p, struct rte_mbuf *frame, struct conn *c,
 		       enum direction dir)
 {
-	uint64_t before_ns = c->deadline_ns;
+	const uint64_t before_ns = c->deadline_ns;
+	const int silent = !(c->flags & CONN_REPLIED);
 
 	if (udp_track(c, dir, w->now_ns, flow_timeouts(w, c)))
 		call_succeeded(&w->engine, &c->call);
+	if (unlikely(silent && (c->flags & CONN_REPLIED)))
+		call_first_byte(&w->engine, &c->call);
 	/* A new policy may end it sooner. */
 	if (unlikely(c->deadline_ns < before_ns))
 		conn_schedule(&w->table, c);
@@ -257,6 +279,7 @@ void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct r
 {
 	struct conn *c;
 	enum direction dir;
+	enum reason reason;
 
 	if (unlikely(p->ttl <= 1)) {
 		origin_icmp_error(w, interface, p, ICMP_ERROR_TTL, 0);
@@ -273,6 +296,13 @@ void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct r
 	}
 	c = &w->table.entries[found >> 1];
 	dir = (enum direction)(found & 1);
+	if (unlikely(limiter_judges(&w->limiter, interface)) && p->kind != PACKET_ICMP_ERROR) {
+		reason = limiter_packet(&w->limiter, p, c, found >> 1, dir);
+		if (reason != REASON_NONE) {
+			drop(w, frame, reason);
+			return;
+		}
+	}
 	if (likely(p->kind == PACKET_TCP))
 		tcp_packet(w, interface, p, frame, c, dir);
 	else if (p->kind == PACKET_UDP)

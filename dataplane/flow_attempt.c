@@ -148,13 +148,16 @@ enum reason flow_attempt_prepare(struct worker *w, struct conn *c, uint32_t endp
 	if (port == 0)
 		return REASON_NO_PORT;
 	c->rev.dport = htobe16(port);
+	w->snat_epoch += w->snat_epoch == UINT32_MAX ? 2 : 1;
+	snat_owner_take(&w->shared->ports->owners, c, w->snat_epoch);
 	rewrite_prepare(c);
 	return REASON_NONE;
 }
 
 void flow_attempt_abandon(struct worker *w, struct conn *c)
 {
-	snat_ports_return(pool_of(w, c), be16toh(c->rev.dport));
+	if (snat_ports_return(pool_of(w, c), be16toh(c->rev.dport)))
+		snat_owner_clear(&w->shared->ports->owners, c);
 }
 
 void flow_attempt_count_opened(struct worker *w, const struct conn *c)

@@ -27,7 +27,7 @@ struct call_request flow_attempt_request_of(const struct worker *w, const struct
  */
 enum reason flow_attempt_prepare(struct worker *w, struct conn *c, uint32_t endpoint);
 
-/* A prepared attempt does not take place: the port returns. */
+/* The port returns: a prepared attempt does not take place, or a connection's entry goes. */
 void flow_attempt_abandon(struct worker *w, struct conn *c);
 
 /* It does: the endpoint has one more connection open. */

@@ -48,6 +48,13 @@ static void open_without_entry(struct worker *w, const struct opening *o,
 	refuse(w, o, REASON_TABLE_FULL);
 }
 
+static uint16_t listener_slot(const struct worker *w, const struct image_listener *listener)
+{
+	const struct policy_view *v = &w->policy->view;
+
+	return v->listener_slot[listener - v->listeners];
+}
+
 static void set_client(struct worker *w, struct conn *c, const struct packet *p,
 		       const struct image_listener *listener)
 {
@@ -58,7 +65,7 @@ static void set_client(struct worker *w, struct conn *c, const struct packet *p,
 		memcpy(c->client6, p->key.src6, 16);
 		memcpy(c->listener6, p->key.dst6, 16);
 	}
-	c->listener = v->listener_slot[listener - v->listeners];
+	c->listener = listener_slot(w, listener);
 	c->cluster = v->cluster_slot[listener->cluster];
 	c->endpoint = CALL_NO_SLOT;
 	c->call.number = conn_number(&w->table, c);
@@ -157,11 +164,19 @@ void flow_open(struct worker *w, uint8_t interface, const struct image_listener 
 	struct opening o = {.p = p, .frame = frame, .interface = interface};
 	struct call_request request;
 	struct tcp_syn syn = {0};
+	enum reason reason;
 	struct conn *c;
 
 	if (p->kind == PACKET_TCP && tcp_syn_read(p, &syn)) {
 		drop(w, frame, REASON_MALFORMED);
 		return;
+	}
+	if (unlikely(limiter_judges(&w->limiter, interface))) {
+		reason = limiter_start(&w->limiter, p, listener_slot(w, listener));
+		if (reason != REASON_NONE) {
+			drop(w, frame, reason); /* in silence, as the XDP program does */
+			return;
+		}
 	}
 	o.wscale = syn.wscale;
 	request = flow_attempt_request(w, &p->key, listener->cluster);
@@ -176,5 +191,6 @@ void flow_open(struct worker *w, uint8_t interface, const struct image_listener 
 		return;
 	}
 	set_client(w, c, p, listener);
+	limiter_open(&w->limiter, conn_number(&w->table, c), interface);
 	start(w, c, &o, &request);
 }

@@ -65,6 +65,10 @@ static void neighbour(struct worker *w, uint8_t interface, struct packet *p, str
 
 void local_packet(struct worker *w, uint8_t interface, struct packet *p, struct rte_mbuf *frame)
 {
+	if (unlikely(interface_is_shared(w, interface))) {
+		drop(w, frame, REASON_NOT_OURS); /* the kernel answers there */
+		return;
+	}
 	if (p->kind == PACKET_ECHO)
 		echo(w, interface, p, frame);
 	else

@@ -145,6 +145,12 @@ void origin_solicit(struct worker *w, uint8_t interface, const uint8_t target[16
 	uint8_t *out;
 	size_t size;
 
+	if (interface_is_shared(w, interface)) {
+		/* The kernel asks. A full ring counts what it loses; we come again in a second. */
+		neighbour_wish_add(&w->shared->region->kernel_neighbours->wishes[w->number],
+				   interface, target);
+		return;
+	}
 	from = route_source(w->policy->image, interface,
 			    image_ip_is_v4(target) ? FAMILY_V4 : FAMILY_V6, target);
 	if (!from)
@@ -160,8 +166,11 @@ static void announce(struct worker *w, uint8_t interface, const uint8_t ip[16])
 {
 	uint8_t *out;
 	size_t size;
-	struct rte_mbuf *frame = origin_begin(w, &out, &size);
+	struct rte_mbuf *frame;
 
+	if (interface_is_shared(w, interface))
+		return; /* the kernel has told them */
+	frame = origin_begin(w, &out, &size);
 	if (!frame)
 		return;
 	if (origin_built(w, frame,
@@ -194,6 +203,8 @@ uint32_t origin_announce(struct worker *w)
 	uint32_t n = 0;
 
 	for (; n < ANNOUNCE_BURST && w->announced < all; n++, w->announced++) {
+		if (w->announced < addresses && (address[w->announced].flags & ADDRESS_KERNEL))
+			continue;
 		if (w->announced < addresses)
 			announce(w, (uint8_t)address[w->announced].interface,
 				 address[w->announced].ip.b);

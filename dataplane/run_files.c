@@ -37,31 +37,36 @@ static int same_file(int fd, const char *path)
 	       held.st_ino == named.st_ino;
 }
 
+int process_lock_try(const char *path, char *why, size_t why_size)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int error;
+
+	if (fd < 0)
+		return fail(path, errno, why, why_size);
+	error = flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+	if (error == 0 && same_file(fd, path))
+		return fd;
+	close(fd);
+	if (error != 0 && error != EWOULDBLOCK)
+		return fail(path, error, why, why_size);
+	snprintf(why, why_size, "another dataplane of this instance runs: it holds %s", path);
+	return -EWOULDBLOCK;
+}
+
 /* The control plane looks whether the lock is held by taking it for a moment: try again. */
 int process_lock_take(const char *path, char *why, size_t why_size)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+	int fd = -EWOULDBLOCK;
 
 	make_directory_of(path);
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-		if (fd < 0)
-			return fail(path, errno, why, why_size);
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-			if (same_file(fd, path))
-				return fd;
-		} else if (errno != EWOULDBLOCK) {
-			int error = errno;
-
-			close(fd);
-			return fail(path, error, why, why_size);
-		}
-		close(fd);
-		nanosleep(&pause, NULL);
+	for (int i = 0; i < LOCK_TRIES && fd == -EWOULDBLOCK; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		fd = process_lock_try(path, why, why_size);
 	}
-	snprintf(why, why_size, "another dataplane of this instance runs: it holds %s", path);
-	return -EWOULDBLOCK;
+	return fd;
 }
 
 int wake_fifo_open(const char *path, char *why, size_t why_size)

@@ -14,6 +14,9 @@
  */
 int process_lock_take(const char *path, char *why, size_t why_size);
 
+/* The same, once: -EWOULDBLOCK also while the control plane looks whether the lock is held. */
+int process_lock_try(const char *path, char *why, size_t why_size);
+
 /* The FIFO, made when missing. Return: non-blocking descriptor that never reads end of file. */
 int wake_fifo_open(const char *path, char *why, size_t why_size);
 

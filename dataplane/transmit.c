@@ -14,6 +14,9 @@ static void drop_rest(struct worker *w, struct rte_mbuf **frames, uint32_t n, en
 {
 	if (n == 0)
 		return;
+	if (unlikely(w->capturing) && reason == REASON_RING_FULL)
+		for (uint32_t i = 0; i < n; i++)
+			capture_verdict(w, frames[i], reason);
 	rte_pktmbuf_free_bulk(frames, n);
 	counter_add(&w->packets->dropped[reason], n);
 }
@@ -27,7 +30,11 @@ static void flush_port(struct worker *w, uint8_t interface)
 	uint32_t count = tx->count, sent = 0;
 	uint64_t bytes = tx->bytes;
 
+	if (unlikely(w->capturing))
+		capture_sending(w, interface, tx->frame, count);
 	if (!port->started) {
+		if (unlikely(w->capturing))
+			capture_sent(w, 0, REASON_TX_ERROR);
 		drop_rest(w, tx->frame, count, REASON_TX_ERROR);
 		tx->count = tx->bytes = 0;
 		return;
@@ -35,6 +42,8 @@ static void flush_port(struct worker *w, uint8_t interface)
 	for (int tries = 0; sent < count && tries < TX_TRIES; tries++)
 		sent += rte_eth_tx_burst(queue.port, queue.queue, &tx->frame[sent],
 					 (uint16_t)(count - sent));
+	if (unlikely(w->capturing))
+		capture_sent(w, sent, REASON_TX_FULL);
 	if (sent < count) {
 		for (uint32_t i = sent; i < count; i++)
 			bytes -= rte_pktmbuf_pkt_len(tx->frame[i]);

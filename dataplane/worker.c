@@ -42,6 +42,10 @@ static int snat_create(struct worker *w)
 	const struct image_interface *interface =
 		IMAGE_ARRAY(image, struct image_interface, interfaces);
 
+	/* Another order at each start: the ports dealt last are not the first again. */
+	const uint64_t seed =
+		w->shared->region->header->hash_seed + w->shared->region->header->dataplane_starts;
+
 	w->snat_addresses = image->addresses.count;
 	for (int proto = 0; proto < 2; proto++) {
 		w->snat[proto] = calloc(w->snat_addresses + 1, sizeof(*w->snat[proto]));
@@ -51,8 +55,7 @@ static int snat_create(struct worker *w)
 			const struct image_interface *of = &interface[address[i].interface];
 
 			w->snat[proto][i] = snat_ports_create(of->snat_port_low, of->snat_port_high,
-							      w->owners, (uint8_t)w->number,
-							      w->shared->region->header->hash_seed);
+							      w->owners, (uint8_t)w->number, seed);
 			if (!w->snat[proto][i])
 				return -ENOMEM;
 		}
@@ -88,6 +91,14 @@ static void map_counters(struct worker *w)
 	w->interfaces = region_interface_counters(region, w->number, 0);
 }
 
+static int limits_create(struct worker *w)
+{
+	int rc = limiter_create(&w->limiter, w->shared->region, w->number);
+
+	limiter_set_policy(&w->limiter, w->policy->limits);
+	return rc;
+}
+
 int worker_create(struct worker_shared *shared, uint32_t number, char *why, size_t why_size)
 {
 	const struct region *region = shared->region;
@@ -103,16 +114,20 @@ int worker_create(struct worker_shared *shared, uint32_t number, char *why, size
 	w->shared = shared;
 	w->number = number;
 	w->policy = shared->adopted;
+	w->snat_epoch = (uint32_t)(clock_ns() >> 10) | 1; /* not those of the run before */
 	shard_owners(w->owners, shared->workers);
 	map_counters(w);
 	w->block->applied_generation = 0;
 	w->idle.event_fd = w->idle.epoll_fd = -1;
-	rc = conn_table_init(&w->table, region_connections(region, number),
+	rc = conn_table_open(&w->table, region_connections(region, number),
 			     region->shape.connections_per_worker, region->header->hash_seed,
 			     clock_ns());
 	if (rc)
 		goto fail;
-	rc = worker_engine_create(w);
+	w->capture = capture_create();
+	rc = w->capture ? worker_engine_create(w) : -ENOMEM;
+	if (rc == 0)
+		rc = limits_create(w);
 	if (rc == 0)
 		rc = snat_create(w);
 	if (rc == 0)
@@ -143,6 +158,8 @@ void worker_destroy(struct worker *w)
 	snat_free(w);
 	conn_table_free(&w->table);
 	worker_engine_free(w);
+	limiter_free(&w->limiter);
+	capture_free(w->capture);
 	free(w);
 }
 
@@ -159,6 +176,8 @@ static void take_policy(struct worker *w)
 	w->announced = 0;
 	drain_policy(w);
 	worker_engine_policy(w);
+	limiter_set_policy(&w->limiter, a->limits);
+	__atomic_store_n(&w->block->applied_ns, clock_ns(), __ATOMIC_RELAXED);
 	/* release: the main thread frees the predecessor when it reads this */
 	__atomic_store_n(&w->block->applied_generation, a->generation, __ATOMIC_RELEASE);
 }
@@ -218,6 +237,8 @@ static void publish_gauges(struct worker *w, uint32_t work)
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&b->neighbours_pending, w->pending_count, __ATOMIC_RELAXED);
 	__atomic_store_n(&w->packets->held, w->pending_count, __ATOMIC_RELAXED);
+	/* Release: who sees it sees in connections_open whatever began before (run_drain.c). */
+	__atomic_store_n(&b->refuses_new, w->engine.draining, __ATOMIC_RELEASE);
 }
 
 /* One turn over everything that can bring work. Return how much there was. */
@@ -228,6 +249,8 @@ static uint32_t turn(struct worker *w)
 	worker_set_time(w, clock_ns());
 	w->loop++;
 	take_policy(w);
+	capture_look(w);
+	w->engine.draining = __atomic_load_n(&w->shared->draining, __ATOMIC_RELAXED) != 0;
 	work = receive_pass(w);
 	if (w->shared->workers > 1)
 		work += ring_pass(w);

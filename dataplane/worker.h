@@ -14,7 +14,7 @@
 struct worker;
 struct neighbour_table;
 
-/* What all workers of the process share; read-only for them but for adopted and stop. */
+/* What all workers of the process share; read-only for them but for the last three. */
 struct worker_shared {
 	const struct region *region;
 	struct ports *ports;
@@ -25,8 +25,9 @@ struct worker_shared {
 	struct queues cluster_queues;
 	struct judged judged;
 	const struct adopted
-		*adopted; /* main thread: release store; workers: acquire once a loop */
-	uint32_t stop;    /* main thread sets, workers leave their loop */
+		*adopted;  /* main thread: release store; workers: acquire once a loop */
+	uint32_t stop;     /* main thread sets, workers leave their loop */
+	uint32_t draining; /* main thread sets, workers begin no call */
 };
 
 /* What workers need of each other, sized by the region. Before the first of them. 0 or -ENOMEM. */
@@ -35,7 +36,8 @@ void worker_shared_destroy(struct worker_shared *shared);
 
 /*
  * Take all memory of worker @number, sized by the region and by shared->adopted, which must be
- * set; before the ports carry traffic. Return 0 or -errno.
+ * set; before the ports carry traffic. Its connections are those that the region holds:
+ * inherit_connections() is due before it runs. Return 0 or -errno.
  */
 int worker_create(struct worker_shared *shared, uint32_t number, char *why, size_t why_size);
 void worker_destroy(struct worker *worker);

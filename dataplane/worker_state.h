@@ -8,9 +8,11 @@
 #define FENDER_DATAPLANE_WORKER_STATE_H
 
 #include "dataplane/adopted.h"
+#include "dataplane/capture.h"
 #include "dataplane/conn/snat_ports.h"
 #include "dataplane/conn/table.h"
 #include "dataplane/idle.h"
+#include "dataplane/limiter.h"
 #include "dataplane/packet.h"
 #include "dataplane/policy/call.h"
 #include "dataplane/port.h"
@@ -28,7 +30,7 @@ enum {
 	PENDING_PER_NEIGHBOUR = 64, /* and of these, for one next hop */
 	EXPIRE_BURST = 32,          /* timers handled a loop */
 	WAITING_BURST = 32,         /* waiting calls that go on, or are refused, a loop */
-	DRAIN_BURST = 32,           /* entries looked at a loop when a drain is over */
+	DRAIN_BURST = 32,           /* entries looked at a loop when ends are due */
 	ORIGIN_PER_SECOND = 1000,   /* answers to strangers a worker sends */
 	ANNOUNCE_BURST = 32,        /* addresses and listeners looked at a loop */
 	NEIGHBOUR_CACHE = 16,       /* next hops remembered within a loop */
@@ -82,6 +84,7 @@ struct worker {
 	uint8_t table_inserted;
 	uint8_t table_released;
 	uint8_t verify_checksums; /* of TCP and UDP, by policy */
+	uint8_t capturing;        /* somebody wants records of packets, see capture.h */
 
 	struct worker_block *block;
 	struct packet_counters *packets;
@@ -91,7 +94,9 @@ struct worker {
 	struct engine engine;        /* decides about calls; the entries of the table hold them */
 	struct snat_ports **snat[2]; /* [tcp, udp][address] */
 	uint32_t snat_addresses;
+	uint32_t snat_epoch;           /* of the last port taken: snat_owner.h */
 	uint8_t owners[OWNER_BUCKETS]; /* bucket -> worker */
+	struct limiter limiter;        /* of what interfaces with `limiter: dpdk` receive */
 
 	struct neighbour_cached cache[NEIGHBOUR_CACHE];
 	struct pending pending[PENDING_MAX];
@@ -103,6 +108,7 @@ struct worker {
 	struct rte_ring *from_receiver[MAX_WORKERS]; /* by worker that received */
 	struct rte_ring *from_decider[MAX_WORKERS];  /* by worker that decided */
 
+	struct capture *capture;
 	struct packet parsed[BURST];
 	struct idle idle;
 };
@@ -111,6 +117,12 @@ static inline void worker_set_time(struct worker *w, uint64_t now_ns)
 {
 	w->now_ns = now_ns;
 	w->engine.now_ns = now_ns;
+}
+
+/* The kernel keeps the addresses: it answers ARP, ND and ping, and knows the neighbours. */
+static inline int interface_is_shared(const struct worker *w, uint8_t interface)
+{
+	return w->shared->ports->port[interface].shared;
 }
 
 static inline void drop_count(struct worker *w, enum reason reason)
@@ -122,6 +134,8 @@ static inline void drop_count(struct worker *w, enum reason reason)
 static inline void consume(struct worker *w, struct rte_mbuf *frame)
 {
 	counter_add(&w->packets->consumed, 1);
+	if (unlikely(w->capturing))
+		capture_verdict(w, frame, REASON_NONE);
 	rte_pktmbuf_free(frame);
 }
 
@@ -129,6 +143,8 @@ static inline void consume(struct worker *w, struct rte_mbuf *frame)
 static inline void drop(struct worker *w, struct rte_mbuf *frame, enum reason reason)
 {
 	drop_count(w, reason);
+	if (unlikely(w->capturing))
+		capture_verdict(w, frame, reason);
 	rte_pktmbuf_free(frame);
 }
 
