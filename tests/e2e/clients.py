@@ -8,6 +8,8 @@ import selectors
 import socket
 import time
 
+from world import PATIENCE_S
+
 PENDING, CONNECTED = "pending", "connected"
 REFUSED, RESET, UNREACHABLE, CLOSED = "refused", "reset", "unreachable", "closed"
 OUTCOMES = {
@@ -79,17 +81,18 @@ class Clients:
         self._until(lambda: False, seconds)
         return self
 
-    def settle(self, timeout_s=10, which=None):
+    def settle(self, timeout_s=PATIENCE_S, which=None):
         """Until each has ended in some way, or the time is over; returns the outcomes."""
         which = self.all if which is None else which
         self._until(lambda: all(c.settled for c in which), timeout_s)
         return self.outcomes(which)
 
-    def until(self, timeout_s=10, **counts):
-        """Until there are exactly so many of each state; fails when that does not come."""
-        have = self._until(lambda: self._has(counts), timeout_s)
-        assert have, f"wanted {counts}, have {dict(self.outcomes())}"
-        return self.outcomes()
+    def until(self, which=None, **counts):
+        """Until there are exactly so many of each state; fails when that does not come. Name every
+        state: so many that are connected may be others than those that stay so."""
+        have = self._until(lambda: self._has(counts, which), PATIENCE_S)
+        assert have, f"wanted {counts}, have {dict(self.outcomes(which))}"
+        return self.outcomes(which)
 
     def outcomes(self, which=None):
         return collections.Counter(c.state for c in (self.all if which is None else which))
@@ -97,14 +100,14 @@ class Clients:
     def select(self, state):
         return [c for c in self.all if c.state == state]
 
-    def call(self, timeout_s=10, **keys):
+    def call(self, timeout_s=PATIENCE_S, **keys):
         """One connection from beginning to end; returns its outcome."""
         (c,) = self.open(**keys)
         self.settle(timeout_s, [c])
         self.hang_up([c])
         return c.state
 
-    def calls(self, n, pause_s=0, timeout_s=10, **keys):
+    def calls(self, n, pause_s=0, timeout_s=PATIENCE_S, **keys):
         """So many one after the other; returns their outcomes in order."""
         out = []
         for _ in range(n):
@@ -133,8 +136,8 @@ class Clients:
 
     # -- the loop ---------------------------------------------------------
 
-    def _has(self, counts):
-        have = self.outcomes()
+    def _has(self, counts, which):
+        have = self.outcomes(which)
         return all(have[state] == n for state, n in counts.items())
 
     def _until(self, done, timeout_s):

@@ -66,8 +66,8 @@ def make_world(request):
     """Worlds by call; afterwards every Fender in them must obey the laws, then all is removed."""
     worlds = []
 
-    def make(**keys):
-        worlds.append(World(**keys))
+    def make(of=World, **keys):
+        worlds.append(of(**keys))
         return worlds[-1]
 
     try:

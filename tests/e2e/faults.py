@@ -31,7 +31,7 @@ class Fault:
     def tell(self, line):
         """One line to the control socket; returns its answer, raises when that is an error."""
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(30)
             s.connect(self.control)
             s.sendall(line.encode() + b"\n")
             answer = s.makefile().readline().strip()

@@ -47,14 +47,16 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Fender:
-    def __init__(self, world, policy, name=None, args=()):
+    def __init__(self, world, policy, name=None, args=(), bpf_dir=None, watch=False):
         self.world = world
-        self.args = list(args)  # further ones of `fender run`
+        # Further ones of `fender run`. A file that is written is put in force by the test.
+        self.args = [*([] if watch else ["--no-watch"]), *args]
         self.policy = policy
         self.instance = policy["sidecar"]["name"]
         self.file = world.path(f"{name or 'policy'}.yaml")
         self.log = world.path(f"{name or 'fender'}.log")
         self.run_dir = world.path("run")
+        self.bpf_dir = bpf_dir or world.bpf
         self.process = None
         self.restarts_expected = False
         os.makedirs(self.run_dir, exist_ok=True)
@@ -68,7 +70,8 @@ class Fender:
     # -- processes --------------------------------------------------------
 
     def options(self):
-        return ["--run-dir", self.run_dir, "--shm-dir", self.world.shm]
+        dirs = {"run": self.run_dir, "shm": self.world.shm, "bpf": self.bpf_dir}
+        return [word for name, path in dirs.items() for word in (f"--{name}-dir", path)]
 
     def spawn(self):
         out = open(self.log, "ab")
@@ -80,7 +83,7 @@ class Fender:
             )
         return self
 
-    def start(self, timeout_s=20):
+    def start(self, timeout_s=60):
         self.spawn()
         deadline = time.monotonic() + timeout_s
         while not self.ready():
@@ -91,7 +94,7 @@ class Fender:
         self.first_dataplane = self.dataplane_pid()
         return self
 
-    def stop(self, timeout_s=10):
+    def stop(self, timeout_s=30):
         """Clean stop; returns the exit status."""
         self.process.terminate()
         return self.process.wait(timeout_s)
@@ -99,10 +102,15 @@ class Fender:
     def kill(self):
         """End both processes whatever state they are in."""
         if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(3)
-            except subprocess.TimeoutExpired:
+            # The first asks to drain, the second not to wait for that.
+            for patience_s in (0.3, 3):
+                self.process.terminate()
+                try:
+                    self.process.wait(patience_s)
+                    break
+                except subprocess.TimeoutExpired:
+                    pass
+            else:
                 self.process.kill()
                 self.process.wait()
         end_processes(self.world.gateway.pids())
@@ -117,7 +125,7 @@ class Fender:
     def socket(self):
         return os.path.join(self.run_dir, self.instance + ".sock")
 
-    def http(self, method, path, timeout_s=10):
+    def http(self, method, path, timeout_s=30):
         """One request; returns (status, body text)."""
         c = _UnixConnection(self.socket, timeout_s)
         try:
@@ -155,4 +163,4 @@ class Fender:
 
 def check(path):
     """`fender check`."""
-    return subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=20)
+    return subprocess.run([BINARY, "check", path], capture_output=True, text=True, timeout=60)

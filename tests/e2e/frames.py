@@ -136,7 +136,7 @@ class RawSocket:
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         # Protocol 0: sends only, and is given no frames until it is bound to all of them.
         self.sock.bind((device, ETH_P_ALL if receive else 0))
-        self.sock.settimeout(2)
+        self.sock.settimeout(30)
 
     def send(self, frame, times=1):
         for _ in range(times):

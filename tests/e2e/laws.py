@@ -137,7 +137,7 @@ def permit_faults(stats):
                 yield f"{who}: not given back: {left}"
 
 
-def assert_conserved(snapshot, closed=True, timeout_s=6.0):
+def assert_conserved(snapshot, closed=True, timeout_s=30.0):
     """Every packet and call is accounted for; with `closed`, nothing is open or lent any more.
 
     Counters move while they are read, so a fault must persist to count.
@@ -153,6 +153,6 @@ def assert_conserved(snapshot, closed=True, timeout_s=6.0):
         time.sleep(0.05)
 
 
-def assert_all_returned(fender, timeout_s=6.0):
+def assert_all_returned(fender, timeout_s=30.0):
     """No call is left, and with it no permit, queue place, attempt, retry or probe slot."""
     return assert_conserved(fender.stats, closed=True, timeout_s=timeout_s)

@@ -91,7 +91,7 @@ class Namespace:
             **kwargs,
         )
 
-    def run(self, argv, timeout=30, check=True, **kwargs):
+    def run(self, argv, timeout=60, check=True, **kwargs):
         """Run a program to its end and return it with its output as text."""
         p = self.popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
         try:
@@ -146,6 +146,20 @@ def _alive(pid):
     return False
 
 
+def mount_bpf(directory):
+    """A BPF file system of one's own below it: `ip netns exec` hides /sys/fs/bpf. Its path."""
+    path = os.path.join(directory, "bpf")
+    os.mkdir(path, 0o700)
+    subprocess.run(["mount", "-t", "bpf", "bpf", path], check=True)
+    return path
+
+
+def unmount_bpf(directory):
+    path = os.path.join(directory, "bpf")
+    if os.path.ismount(path):
+        subprocess.run(["umount", "--lazy", path], check=False)
+
+
 def sweep_stale():
     """Remove what test runs left behind whose process is gone (kill -9)."""
     names = os.listdir(NETNS_DIR) if os.path.isdir(NETNS_DIR) else []
@@ -159,6 +173,7 @@ def sweep_stale():
         for name in os.listdir(base):
             owner = _owner(name)
             if owner and not os.path.exists(f"/proc/{owner}"):
+                unmount_bpf(os.path.join(base, name))
                 shutil.rmtree(os.path.join(base, name), ignore_errors=True)
 
 

@@ -57,7 +57,7 @@ def wait_listening(ns, port, kind="tcp"):
     def server_listens():
         return listening(ns, port, kind)
 
-    wait_for(server_listens, 5)
+    wait_for(server_listens)
 
 
 def nginx(world, ips=None, port=80, files=None, ns=None, name="nginx"):
@@ -94,7 +94,7 @@ def echo(world, port=7, ns=None):
     return p
 
 
-def iperf3(world, ip, *args, seconds=2, port=5201, timeout=20):
+def iperf3(world, ip, *args, seconds=2, port=5201, timeout=60):
     """One iperf3 run from the client through `ip`; returns its "end" report."""
     here = SERVERS6[0] if ":" in ip else SERVERS4[0]  # else UDP answers come from any address
     server = world.spawn(world.server, ["iperf3", "-s", "-1", "-p", port, "-B", here], "iperf3.log")
@@ -127,21 +127,22 @@ class Wrk:
 
 
 def wrk_argv(url, seconds=2, connections=20, close=False):
-    argv = ["wrk", "-t", "1", "-c", connections, "-d", f"{seconds}s", url]
+    # A request that takes its time is no failed one.
+    argv = ["wrk", "-t", "1", "-c", connections, "-d", f"{seconds}s", "--timeout", "30s", url]
     return argv + (["-H", "Connection: close"] if close else [])
 
 
 def wrk(world, url, **keys):
     argv = wrk_argv(url, **keys)
-    return Wrk(world.client.run(argv, timeout=keys.get("seconds", 2) + 20).stdout)
+    return Wrk(world.client.run(argv, timeout=keys.get("seconds", 2) + 60).stdout)
 
 
-def curl(world, url, *args, timeout=10):
+def curl(world, url, *args, timeout=30):
     argv = ["curl", "-fsS", "-g", "--max-time", timeout, *args, url]
     return world.client.run(argv, timeout=timeout + 5).stdout
 
 
-def connect(ns, ip, port, timeout=5, **options):
+def connect(ns, ip, port, timeout=30, **options):
     """A connected TCP socket in a namespace; `source` binds the local address first."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with ns:
@@ -162,7 +163,7 @@ def listen(ns, ip, port, backlog=128):
     with ns:
         s = socket.socket(family)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.settimeout(5)
+    s.settimeout(30)
     s.bind((ip, port))
     s.listen(backlog)
     return s
@@ -172,7 +173,7 @@ def udp(ns, ip, port=0):
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
     with ns:
         s = socket.socket(family, socket.SOCK_DGRAM)
-    s.settimeout(3)
+    s.settimeout(30)
     s.bind((ip, port))
     return s
 

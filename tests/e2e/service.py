@@ -32,6 +32,8 @@ class Service:
         self, world, backends=1, mode="accept", ipv6=False, protocol="tcp", workers=1, **keys
     ):
         run = {name: keys.pop(name) for name in ("args", "listener", "sidecar") if name in keys}
+        if protocol == "tcp":  # a backend that is slow to reset has not served
+            keys["timeouts"] = {"verdict_after": "20s", **keys.get("timeouts", {})}
         self.world = world
         self.ips = (BACKENDS6 if ipv6 else BACKENDS4)[:backends]
         self.ip, self.port, self.protocol = FENDER6 if ipv6 else FENDER4, PORT, protocol
@@ -103,20 +105,34 @@ class Service:
         stats = self.fender.stats()
         return [stats.endpoint("api", a)["breaker"]["phase"] for a in self.addresses]
 
-    def wait_phase(self, phase, number=None, timeout_s=5):
+    def wait_phase(self, phase, number=None):
         """Of the cluster's breaker, or of an endpoint's."""
 
         def breaker_has_the_phase():
             row = self.endpoint(number) if number else self.cluster()
             return row["breaker"]["phase"] == phase
 
-        wait_for(breaker_has_the_phase, timeout_s)
+        wait_for(breaker_has_the_phase)
 
-    def wait_counter(self, name, value, timeout_s=5):
+    def wait_counter(self, name, value):
         def counter_has_come_so_far():
             return self.counter(name) >= value
 
-        wait_for(counter_has_come_so_far, timeout_s)
+        wait_for(counter_has_come_so_far)
+
+    def wait_back_off(self, calls, attempts):
+        """Until all of these calls wait for their next attempt."""
+
+        def no_attempt_is_under_way():
+            row = self.cluster()
+            under_way = row["attempts_in_flight"] or row["retry"]["on_wire"]
+            return (
+                row["in_flight"] == calls
+                and row["policy"]["attempts"] >= attempts
+                and not under_way
+            )
+
+        wait_for(no_attempt_is_under_way)
 
     def change(self, **keys):
         """Reload with these keys of the cluster set; None removes one."""

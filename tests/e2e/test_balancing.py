@@ -96,7 +96,7 @@ def test_listeners_and_clusters_are_kept_apart(world):
     assert ask(world, FENDER4) == ask(world, "10.96.0.21") == {SERVERS4[0]: 1}
     assert ask(world, FENDER4, 81) == {SERVERS4[1]: 1}
     assert ask(world, FENDER6) == {SERVERS6[0]: 1}
-    dig = ["dig", f"@{FENDER4}", "+short", "+tries=1", "+time=2", "x.fender.test"]
+    dig = ["dig", f"@{FENDER4}", "+short", "+tries=1", "+time=20", "x.fender.test"]
     assert world.client.run(dig).stdout.strip() == "192.0.2.7"
     assert world.client.run([*dig, "+tcp"]).stdout.strip() == "192.0.2.7"
     stats = f.stats()

@@ -2,6 +2,7 @@
 """The cluster's circuit breaker, as clients and backends see it."""
 
 import re
+import time
 
 import pytest
 from clients import CONNECTED, REFUSED, RESET
@@ -14,7 +15,7 @@ BREAKER = {
     "minimum_calls": 10,
     "window": "20 calls",
     "open_for": "500ms",
-    "half_open": {"probes": 2, "successes": 3, "timeout": "5s"},
+    "half_open": {"probes": 2, "successes": 3, "timeout": "1m"},
 }
 
 
@@ -24,19 +25,22 @@ def breaker(**keys):
 
 @FAMILIES
 def test_opens_at_the_failure_rate_and_closes_by_probes(world, ipv6):
-    s = Service(world, mode="reset", ipv6=ipv6, circuit_breaker=breaker(open_for="2s"))
+    s = Service(world, mode="reset", ipv6=ipv6, circuit_breaker=breaker(open_for="30s"))
     assert counts(s.calls(10)) == {RESET: 10}
     assert counts(s.calls(20)) == {REFUSED: 20}, "an open breaker sends nothing on"
     assert s.connections() == [10]
     assert s.cluster()["breaker"]["phase"] == "open"
     assert s.rejected() == {"circuit_open": 20}
     assert s.counter("breaker_opened") == 1
+    s.fender.cli("breaker", "reset", "api")
+    s.change(circuit_breaker=breaker())
+    assert counts(s.calls(10)) == {RESET: 10}
     s.mode("accept")
 
     def three_probes_were_served():
         return s.calls(1) == ["b1"] and s.cluster()["breaker"]["phase"] == "closed"
 
-    wait_for(three_probes_were_served, 6)
+    wait_for(three_probes_were_served)
     assert counts(s.calls(20)) == {"b1": 20}
     assert s.counter("probes") == 3
 
@@ -140,24 +144,28 @@ def test_a_probe_whose_client_leaves_returns_its_slot(world):
 def test_a_failed_probe_opens_it_again_for_longer(world):
     s = Service(world, mode="reset", circuit_breaker=breaker(max_open_for="1m", open_for="300ms"))
     s.calls(10)
+    began = None
     with s.clients() as c:
         for trips in (1, 2, 3):
 
             def probed_and_open_again():
+                nonlocal began
+                began = time.monotonic()
                 c.call()
                 row = s.cluster()["breaker"]
                 return row["trips"] >= trips and row["phase"] == "open"
 
-            wait_for(probed_and_open_again, 6)
+            wait_for(probed_and_open_again)
         left = s.cluster()["breaker"]["until_ms"]
-    assert 1000 < left <= 300 * 8 * 1.5, "doubled thrice"
+        gone = (time.monotonic() - began) * 1000
+    assert 300 * 8 - gone - 10 <= left <= 300 * 8 * 1.5, "doubled thrice"
     assert s.counter("breaker_opened") == 4
     assert s.connections() == [13], "each recovery was tried with one connection"
 
 
 def test_refusals_do_not_enter_the_window(world):
     """Were they failures, it would never close; were they successes, it would take longer to."""
-    s = Service(world, mode="reset", circuit_breaker=breaker(open_for="10s"))
+    s = Service(world, mode="reset", circuit_breaker=breaker(open_for="5m"))
     s.calls(10)
     before = s.cluster()["breaker"]
     assert counts(s.calls(200)) == {REFUSED: 200}
@@ -233,13 +241,17 @@ def test_a_storm_of_failures_leaks_nothing(make_world, workers):
     s = Service(
         world,
         2,
-        mode="fail 40% reset",
+        mode="reset",
         workers=workers,
         circuit_breaker=breaker(open_for="50ms"),
         outlier_detection={"consecutive_failures": 3, "open_for": "50ms"},
         timeouts={"connect": "300ms"},
     )
     with s.clients() as c:
+        c.open(40)
+        c.settle()
+        assert s.counter("breaker_opened") >= 1
+        c.hang_up(list(c.all))
         for i, mode in enumerate(["fail 40% reset", "hang", "refuse", "flap 50ms", "delay 20ms"]):
             s.mode(mode, 1 + i % 2)
             c.open(40)
@@ -247,7 +259,7 @@ def test_a_storm_of_failures_leaks_nothing(make_world, workers):
             c.hang_up(c.all[::3], reset=i % 2 == 0)
         c.settle(3)
     stats = s.cluster()
-    assert stats["started"] == 200
+    assert stats["started"] == 240
     rejected = stats["rejected_by_reason"]
-    # a probe that hangs keeps the breaker half open to the end, which phase refuses is a race
+    # which phase refuses is a race
     assert rejected.get("circuit_open", 0) + rejected.get("half_open_full", 0) > 0

@@ -47,19 +47,17 @@ def test_without_a_bulkhead_all_are_let_in(world):
 def test_fifteen_calls_against_three_and_five(make_world, workers):
     """Eight succeed, in three rounds, seven are refused at once."""
     world = make_world(queues=workers)
-    s = Service(world, mode="delay 400ms", workers=workers, bulkhead=bulkhead(3, 5, "2s"))
+    s = Service(world, mode="delay 400ms", workers=workers, bulkhead=bulkhead(3, 5, "1m"))
     with s.clients() as c:
         calls = c.open(15)
-        c.until(2, **{REFUSED: 7})
         while not all(k.settled for k in calls):
             c.drive(0.01)
             c.hang_up([k for k in c.all if k.served])
         assert c.outcomes(calls) == {"b1": 8, REFUSED: 7}
     served = sorted(k.settled_s for k in calls if k.served)
     print("served after", [round(x, 2) for x in served])
-    assert [int(x / 0.4) for x in served][0] == 1 and served[-1] >= 1.2
-    assert all(x < 0.4 for k in calls if k.state == REFUSED for x in [k.settled_s])
-    assert s.rejected() == {"queue_full": 7}
+    assert served[0] >= 0.4 and served[3] >= 0.8 and served[6] >= 1.2, "three at once"
+    assert s.rejected() == {"queue_full": 7}, "nobody waited for it"
 
 
 def test_the_queue_is_first_in_first_out(world):
@@ -92,7 +90,7 @@ def test_the_request_timeout_ends_the_waiting_too(world):
         world,
         mode="hang",
         bulkhead=bulkhead(1, 4, "30s"),
-        timeouts={"connect": "200ms", "request": "400ms"},
+        timeouts={"connect": "500ms", "request": "500ms"},
     )
     with s.clients() as c:
         c.open(3)
@@ -243,24 +241,20 @@ def test_scope_source_bounds_each_client(world):
     s = Service(world, mode="hang", bulkhead=bulkhead(2, scope="source"))
     with s.clients() as c:
         for ip in [CLIENT4, *others]:
-            calls = c.open(5, source=ip)
-            c.drive(0.2)
-            assert c.outcomes(calls) == {CONNECTED: 2, REFUSED: 3}, ip
+            c.until(c.open(5, source=ip), **{CONNECTED: 2, REFUSED: 3})
         c.hang_up(c.select(CONNECTED)[:2])  # the first client's
 
         def they_are_gone():
             return s.cluster()["open"] == 6
 
         wait_for(they_are_gone)
-        calls = c.open(3, source=CLIENT4) + c.open(3, source=others[0])
-        c.drive(0.2)
-        assert c.outcomes(calls[:3]) == {CONNECTED: 2, REFUSED: 1}
-        assert c.outcomes(calls[3:]) == {REFUSED: 3}
+        c.until(c.open(3, source=CLIENT4), **{CONNECTED: 2, REFUSED: 1})
+        c.until(c.open(3, source=others[0]), **{REFUSED: 3})
     assert set(s.rejected()) == {"bulkhead_full"}
 
 
 def test_the_bulkhead_of_a_listener(world):
-    s = Service(world, mode="hang", listener={"bulkhead": bulkhead(3, 2, "300ms")})
+    s = Service(world, mode="hang", listener={"bulkhead": bulkhead(3, 2)})
     with s.clients() as c:
         c.open(8)
         c.until(**{CONNECTED: 3, REFUSED: 5})

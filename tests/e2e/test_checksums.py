@@ -63,7 +63,7 @@ def test_verification_drops_a_wrong_checksum(world, ip):
     def dropped_for_their_checksum():
         return dropped_between(before, f.stats()).get("checksum") == 3
 
-    wait_for(dropped_for_their_checksum, 3)
+    wait_for(dropped_for_their_checksum)
     raw.close()
 
 

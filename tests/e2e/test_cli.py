@@ -8,7 +8,7 @@ import yaml
 from fender import BINARY, check
 from policies import forwarding
 from servers import curl, nginx
-from world import FENDER4, SERVERS4, SERVERS6, at
+from world import FENDER4, SERVERS4, SERVERS6, at, wait_for
 
 
 @pytest.fixture
@@ -30,10 +30,15 @@ def test_stats_table_names_everything(serving):
 
 def test_stats_json_is_what_the_socket_serves(serving):
     world, f = serving
-    by_cli = json.loads(f.cli("stats", "--json").stdout)
-    by_socket = f.stats().raw
-    assert set(by_cli) == set(by_socket)
-    assert by_cli["listeners"] == by_socket["listeners"]
+
+    def both_say_the_same():
+        """Once the last segments of the connections have passed."""
+        by_cli = json.loads(f.cli("stats", "--json").stdout)
+        by_socket = f.stats().raw
+        assert set(by_cli) == set(by_socket)
+        return by_cli["listeners"] == by_socket["listeners"]
+
+    wait_for(both_say_the_same)
     assert f.stats().listener("p80-v4-tcp")["succeeded"] == 3
 
 

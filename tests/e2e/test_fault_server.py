@@ -42,11 +42,11 @@ def make(tmp_path):
         p.wait()
 
 
-def tcp(fault, timeout=5):
+def tcp(fault, timeout=30):
     return socket.create_connection(fault.address, timeout=timeout)
 
 
-def udp(fault, timeout=5):
+def udp(fault, timeout=30):
     s = socket.socket(socket.AF_INET6 if ":" in fault.address[0] else socket.AF_INET, socket.SOCK_DGRAM)
     s.settimeout(timeout)
     s.connect(fault.address)
@@ -299,7 +299,7 @@ def test_control_over_tcp_and_udp(make, ip):
         s.sendall(b"ts\r\n")
         assert lines.readline().endswith("mode hang\n")
     with socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(5)
+        s.settimeout(30)
         s.sendto(b"mode accept", where)
         assert s.recv(1000) == b"ok mode accept\n"
     assert served(f)
@@ -324,7 +324,7 @@ def test_a_line_without_end_ends_the_connection(make):
     with socket.socket(socket.AF_UNIX) as s:
         s.connect(f.control)
         s.sendall(b"x" * 300)
-        s.settimeout(5)
+        s.settimeout(30)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             s.recv(10) or s.sendall(b"x") or s.sendall(b"x") or s.recv(10)
     assert served(f)
@@ -335,11 +335,11 @@ def test_a_line_without_end_ends_the_connection(make):
              ["--listen", "127.0.0.1:1", "--mode", "no"], ["--nonsense"]]
 )  # fmt: skip
 def test_wrong_usage_is_told(args):
-    done = subprocess.run([FAULT_SERVER, *args], capture_output=True, text=True, timeout=5)
+    done = subprocess.run([FAULT_SERVER, *args], capture_output=True, text=True, timeout=30)
     assert done.returncode == 2 and "usage:" in done.stderr
 
 
 def test_help_names_every_mode():
-    text = subprocess.run([FAULT_SERVER, "--help"], capture_output=True, text=True, timeout=5).stdout
+    text = subprocess.run([FAULT_SERVER, "--help"], capture_output=True, text=True, timeout=30).stdout
     for mode in "accept delay hang reset refuse blackhole flap one-in fail".split():
         assert mode in text

@@ -103,7 +103,7 @@ def test_programs_end_with_the_test_run(world):
     def the_program_is_gone():
         return not os.path.exists(f"/proc/{pid}")
 
-    wait_for(the_program_is_gone, 3)
+    wait_for(the_program_is_gone)
     sweep_stale()
     assert not os.path.exists(f"{NETNS_DIR}/{name}")
 

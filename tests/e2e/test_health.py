@@ -6,12 +6,12 @@ import os
 import signal
 
 import pytest
-from clients import CONNECTED, REFUSED
+from clients import REFUSED
 from fender import check, write_policy
 from policies import base, cluster, listener
 from service import PORT, Service, counts
 from servers import nginx
-from world import FENDER4, PROBER4, PROBER6, SERVERS4, at, wait_for
+from world import FENDER4, PATIENCE_S, PROBER4, PROBER6, SERVERS4, at, wait_for
 
 FAMILIES = pytest.mark.parametrize("ipv6", [False, True], ids=["v4", "v6"])
 
@@ -22,7 +22,7 @@ def probing(source=PROBER4, **keys):
         "interval": "200ms",
         "timeout": "200ms",
         "healthy_threshold": 2,
-        "unhealthy_threshold": 2,
+        "unhealthy_threshold": 3,  # a prober without CPU misses one or two
         "source": source,
         **keys,
     }
@@ -38,11 +38,11 @@ def health(s, number):
     return s.endpoint(number)["health"]["state"]
 
 
-def wait_health(s, *states, timeout_s=8):
+def wait_health(s, *states):
     def health_is_as_wanted():
         return [health(s, i) for i in range(1, len(states) + 1)] == list(states)
 
-    wait_for(health_is_as_wanted, timeout_s)
+    wait_for(health_is_as_wanted)
 
 
 @FAMILIES
@@ -76,7 +76,7 @@ def test_a_blackholed_endpoint_times_out(probed):
 
 def test_the_first_result_decides_at_the_start(probed):
     s = Service(probed, 2, mode="refuse", health_check=probing(interval="1h", timeout="1s"))
-    wait_health(s, "unhealthy", "unhealthy", timeout_s=5)
+    wait_health(s, "unhealthy", "unhealthy")
 
 
 def test_initial_unhealthy_waits_for_the_first_probe(probed):
@@ -112,7 +112,7 @@ def test_observed_health_changes_nothing(probed):
         want = f"endpoint=api/{s.addresses[0]} health=unhealthy why=refused observed=yes"
         return want in s.fender.log_text()
 
-    wait_for(the_log_tells, 8)
+    wait_for(the_log_tells)
     assert [health(s, 1), health(s, 2)] == ["unknown", "unknown"]
     assert counts(s.calls(8)) == {REFUSED: 4, "b2": 4}
 
@@ -143,7 +143,7 @@ def test_http_wants_a_good_status(probed):
         def both_have_the_state():
             return {e["health"]["state"] for e in f.stats().raw["endpoints"]} == {state}
 
-        wait_for(both_have_the_state, 8)
+        wait_for(both_have_the_state)
 
     wait_both("unhealthy")
     assert f.stats().raw["endpoints"][0]["health"]["why"] == "status"
@@ -191,7 +191,7 @@ def test_health_survives_a_restart_of_the_dataplane(probed):
     def another_is_ready():
         return s.fender.ready() and s.fender.dataplane_pid() not in (0, first)
 
-    wait_for(another_is_ready, 10)
+    wait_for(another_is_ready)
     assert s.calls(4) == ["b2"] * 4
 
 
@@ -225,15 +225,17 @@ def test_a_check_taken_away_makes_the_endpoint_usable_again(probed):
 
 
 def test_standing_connections_stay_on_an_unhealthy_endpoint(probed):
-    s = Service(probed, 2, mode="hang", health_check=probing())
+    s = Service(probed, 2, health_check=probing())
     wait_health(s, "healthy", "healthy")
     with s.clients() as c:
-        c.open(4)
-        c.until(**{CONNECTED: 4})
+        calls = c.open(4)
+        assert c.settle() == {"b1": 2, "b2": 2}
         s.mode("refuse", 1)
         wait_health(s, "unhealthy", "healthy")
-        c.drive(0.2)
-        assert c.outcomes()[CONNECTED] == 4
+        for call in calls:
+            call.sock.settimeout(PATIENCE_S)
+            call.sock.sendall(b"still here")
+            assert call.sock.recv(100) == b"still here"
 
 
 def test_a_passing_probe_alone_does_not_reset_an_ejection(probed):

@@ -43,7 +43,7 @@ def test_a_gibibyte_arrives_with_the_same_checksum(world, big_file, ip):
     directory, checksum = big_file
     nginx(world, files=directory)
     f = world.fender(forwarding([80], [SERVERS4[0], SERVERS6[0]]))
-    argv = ["curl", "-sS", "-g", "--max-time", "120", f"http://{at(ip, 80)}/files/big"]
+    argv = ["curl", "-sS", "-g", "--max-time", "300", f"http://{at(ip, 80)}/files/big"]
     got, size = hashlib.blake2b(), 0
     with world.client.popen(argv, stdout=subprocess.PIPE) as p:
         while piece := p.stdout.read(1 << 20):

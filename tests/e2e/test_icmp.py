@@ -34,7 +34,7 @@ def test_too_big_behind_the_server_side_router_reaches_the_client(world, ip):
     f = world.fender(routed(policy, 3, "servers"))
     client = connect(world.client, ip, PORT)
     accepted, _ = server.accept()
-    accepted.settimeout(10)
+    accepted.settimeout(30)
     transfer(client, accepted)
     assert path_mtu(client) == 1300
     assert "icmp_unmatched" not in f.stats().dropped()
@@ -49,7 +49,7 @@ def test_too_big_behind_the_client_side_router_reaches_the_server(world, ip):
     server = listen(world.server, SERVERS6[0] if ":" in ip else SERVERS4[0], PORT)
     f = world.fender(routed(forwarding([PORT], [SERVERS4[0], SERVERS6[0]]), 4, "clients"))
     client = connect(host, ip, PORT)
-    client.settimeout(10)
+    client.settimeout(30)
     accepted, _ = server.accept()
     transfer(accepted, client)
     assert path_mtu(accepted) == 1300
@@ -79,7 +79,7 @@ def test_packet_too_big_for_the_egress_interface_is_answered(world, ip):
     def too_big_arrives():
         return s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EMSGSIZE
 
-    wait_for(too_big_arrives, 3)
+    wait_for(too_big_arrives)
     assert path_mtu(s) == 1300
     assert dropped_between(before, f.stats())["too_big"] == 1
 
@@ -91,9 +91,9 @@ def test_mss_is_clamped_to_the_smaller_interface(world, ip):
     f = world.fender(interface(policy, "servers", mtu=1300))
     client = connect(world.client, ip, PORT)
     accepted, _ = server.accept()
-    accepted.settimeout(5)
+    accepted.settimeout(30)
     transfer(client, accepted)
-    client.settimeout(5)
+    client.settimeout(30)
     transfer(accepted, client)
     headers = 60 if ":" in ip else 40
     for s in (client, accepted):
@@ -120,7 +120,7 @@ def test_last_hop_of_ttl_is_dropped_and_reported(world, ip):
     def time_exceeded_arrives():
         return s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EHOSTUNREACH
 
-    wait_for(time_exceeded_arrives, 3)
+    wait_for(time_exceeded_arrives)
     assert dropped_between(before, f.stats())["ttl"] == 1
 
 
@@ -132,7 +132,7 @@ def test_ping_is_answered(world, side, ip, size):
     f = world.fender(base())
     ns = world.client if side == "client" else world.server
     for _ in range(3):  # one at a time: ping waits for a second answer only two round trips
-        ns.run(["ping", "-c", 1, "-W", 2, "-s", size, ip])
+        ns.run(["ping", "-c", 1, "-W", 20, "-s", size, ip])
     assert f.stats().packets("consumed") >= 3
 
 

@@ -4,7 +4,7 @@
 import statistics
 
 import pytest
-from clients import CONNECTED, REFUSED, Clients
+from clients import CONNECTED, PENDING, REFUSED, Clients
 from policies import cluster, listener
 from service import Service, backend, counts
 from world import FENDER4, at
@@ -29,7 +29,7 @@ class Neighbours(Service):
             times, got = [], []
             for _ in range(n):
                 (call,) = c.open()
-                c.settle(5, [call])
+                c.settle(which=[call])
                 got.append(call.state)
                 times.append(call.connected_s)
                 c.hang_up([call])
@@ -47,20 +47,20 @@ def test_a_hung_and_full_cluster_leaves_the_other_alone(make_world, fault, worke
     world = make_world(queues=workers)
     s = Neighbours(
         world, workers=workers, mode=fault,
-        bulkhead={"max_concurrent": 20, "max_queue": 50, "queue_timeout": "5s"},
-        retry={"max_attempts": 3}, timeouts={"connect": "500ms"},
+        bulkhead={"max_concurrent": 20, "max_queue": 50, "queue_timeout": "1m"},
+        retry={"max_attempts": 3}, timeouts={"connect": "3s"},
     )
     quiet, times = s.other_calls(100)
     report("alone", times)
     with s.clients() as c:
         c.open(200)
-        c.drive(0.3)
-        assert c.outcomes()[REFUSED] >= 130
+        c.until(**{REFUSED: 130})
         assert s.cluster()["bulkhead"]["in_flight"] == 20
         loaded, times = s.other_calls(100)
         report(f"beside {fault}", times)
         assert s.cluster()["bulkhead"]["in_flight"] == 20
         assert s.cluster()["bulkhead"]["queued"] > 0, "the queue was full meanwhile"
+        s.mode("accept")
     assert quiet == loaded == {"bo0": 50, "bo1": 50}
     other = s.cluster("other")
     assert (other["started"], other["succeeded"]) == (200, 200)
@@ -73,8 +73,7 @@ def test_a_share_bounds_the_entries_a_cluster_takes(world):
     )
     with s.clients() as c:
         c.open(350)
-        c.drive(1)
-        got = c.outcomes()
+        got = c.until(**{PENDING: 0})
         assert got[CONNECTED] + got[REFUSED] == 350
         assert got[CONNECTED] <= 100, got
         assert set(s.rejected()) == {"overload"}
@@ -86,8 +85,7 @@ def test_without_a_share_it_takes_them_all(world):
     s = Neighbours(world, mode="hang", sidecar={"connections": 400})
     with s.clients() as c:
         c.open(500)
-        c.drive(1)
-        assert c.outcomes()[CONNECTED] >= 390
+        assert c.until(**{PENDING: 0})[CONNECTED] >= 390
         assert s.other_calls(5)[0][REFUSED] == 5
 
 

@@ -29,7 +29,7 @@ def fender_mac(world, device):
 @BOTH
 def test_address_is_resolved_to_the_interface_mac(world, ip):
     world.fender(base())
-    world.client.run(["ping", "-c", 1, "-W", 2, ip])
+    world.client.run(["ping", "-c", 1, "-W", 20, ip])
     assert learnt_mac(world.client, ip) == fender_mac(world, "fa")
 
 
@@ -41,7 +41,7 @@ def test_start_announces_the_addresses(world):
     def client_learns_the_new_mac():
         return learnt_mac(world.client, FENDER4) == fender_mac(world, "fa")
 
-    wait_for(client_learns_the_new_mac, 3)
+    wait_for(client_learns_the_new_mac)
 
 
 @BOTH
@@ -54,7 +54,7 @@ def test_new_mac_of_a_server_is_learnt(world, ip):
     # A server whose address moves asks for its peers anew, or announces itself.
     me, fender = (SERVERS6[0], SNAT6) if ":" in ip else (SERVERS4[0], SNAT4)
     world.server.ip("neigh flush dev eth0")
-    world.server.run(["ping", "-c", 1, "-W", 2, "-I", me, fender])
+    world.server.run(["ping", "-c", 1, "-W", 20, "-I", me, fender])
     curl(world, url)
     assert "neighbour" not in f.stats().dropped()
 
@@ -73,7 +73,7 @@ def test_silent_next_hop_is_a_drop_with_its_reason(world, ip):
     def packet_is_given_up():
         return dropped_between(before, f.stats()).get("neighbour") == 1
 
-    wait_for(packet_is_given_up, 8)
+    wait_for(packet_is_given_up)
     assert f.stats().packets("held") == 0
 
 
@@ -139,7 +139,7 @@ def test_client_without_a_way_back_is_refused_with_its_reason(world, ip):
     def no_route_is_counted():
         return dropped_between(before, f.stats()).get("no_route") == 1
 
-    wait_for(no_route_is_counted, 3)
+    wait_for(no_route_is_counted)
 
 
 @BOTH

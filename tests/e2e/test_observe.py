@@ -94,8 +94,7 @@ def test_a_bulkhead_taken_into_force_counts_who_is_there(world):
         c.until(**{CONNECTED: 8})
         s.change(bulkhead={"max_concurrent": 5})
         c.open(10)
-        c.drive(0.3)
-        new = c.outcomes()[CONNECTED] - 8
+        new = c.until(**{PENDING: 0})[CONNECTED] - 8
         print(f"{new} let in beside 8")
         assert new <= 5
         assert c.outcomes()[REFUSED] == 10 - new

@@ -8,7 +8,7 @@ import time
 import pytest
 from clients import CONNECTED, REFUSED, RESET
 from service import Service, counts
-from world import wait_for
+from world import PATIENCE_S, wait_for
 
 FAMILIES = pytest.mark.parametrize("ipv6", [False, True], ids=["v4", "v6"])
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
@@ -19,14 +19,14 @@ def outlier(**keys):
         "consecutive_failures": 5,
         "failure_rate": 0,
         "open_for": "500ms",
-        "half_open": {"probes": 1, "successes": 2, "timeout": "5s"},
+        "half_open": {"probes": 1, "successes": 2, "timeout": "1m"},
         **keys,
     }
 
 
 @FAMILIES
-def test_a_dead_backend_gets_nothing_until_probes_readmit_it(world, ipv6):
-    s = Service(world, 3, ipv6=ipv6, outlier_detection=outlier(open_for="2s"))
+def test_a_dead_backend_gets_nothing(world, ipv6):
+    s = Service(world, 3, ipv6=ipv6, outlier_detection=outlier(open_for="1m"))
     s.mode("reset", 2)
     s.calls(15)
     assert s.phases() == ["closed", "open", "closed"]
@@ -34,12 +34,23 @@ def test_a_dead_backend_gets_nothing_until_probes_readmit_it(world, ipv6):
     assert counts(s.calls(30)) == {"b1": 15, "b3": 15}
     assert s.connections()[1] == 5, "nothing was sent to it"
     assert s.cluster()["ejected"] == 1
+
+
+@FAMILIES
+def test_probes_readmit_a_backend_that_is_well_again(world, ipv6):
+    s = Service(world, 3, ipv6=ipv6, outlier_detection=outlier())
+    s.mode("reset", 2)
+
+    def ejected():
+        return s.calls(1) and s.phases()[1] == "open"
+
+    wait_for(ejected)
     s.mode("accept", 2)
 
     def readmitted():
         return s.calls(1) and s.phases()[1] == "closed"
 
-    wait_for(readmitted, 8)
+    wait_for(readmitted)
     assert s.counter("endpoint_probes") == 2
     assert s.cluster()["ejected"] == 0
     assert counts(s.calls(9)) == {"b1": 3, "b2": 3, "b3": 3}
@@ -54,7 +65,7 @@ def test_without_it_the_dead_backend_goes_on_failing(world):
 def test_with_retry_its_death_is_not_seen_at_all(world):
     s = Service(
         world, 3, outlier_detection=outlier(), retry={"max_attempts": 2},
-        timeouts={"connect": "100ms"},
+        timeouts={"connect": "200ms"},
     )
     for mode in ("refuse", "blackhole"):
         s.mode(mode, 2)
@@ -67,10 +78,10 @@ def test_a_failed_probe_ejects_it_again_for_longer(world):
     s.mode("reset", 1)
 
     def ejected_three_times():
-        s.calls(2)
+        s.calls(1)
         return s.counter("ejections") >= 3
 
-    wait_for(ejected_three_times, 6)
+    wait_for(ejected_three_times)
     assert s.connections()[0] == 5 + 2, "one connection a recovery"
     assert s.endpoint(1)["breaker"]["trips"] == 2
 
@@ -121,15 +132,39 @@ def test_one_answer_in_ten_is_ejected(world):
 
 def test_an_endpoint_that_flaps_is_left_alone_most_of_the_time(world):
     s = Service(world, 3, outlier_detection=outlier(open_for="300ms"), retry={"max_attempts": 3})
-    s.mode("flap 1s", 1)
-    with s.clients() as c:
-        for _ in range(40):
+
+    def goes_down(c):
+        """Not between a client's SYN and the server's accept: that reset nobody can hide."""
+        c.settle()
+        s.mode("refuse", 1)
+        ejections = s.counter("ejections")
+
+        def ejected():
             c.open(2)
             c.drive(0.1)
+            return s.counter("ejections") > ejections
+
+        wait_for(ejected)
+
+    def comes_up(c):
+        c.settle()
+        s.mode("accept", 1)
+        served = c.outcomes()["b1"]
+
+        def used_when_it_is_up():
+            c.open(2)
+            c.drive(0.1)
+            return c.outcomes()["b1"] > served + 3
+
+        wait_for(used_when_it_is_up)
+
+    with s.clients() as c:
+        for _ in range(2):
+            goes_down(c)
+            comes_up(c)
         got = c.settle()
     assert got[REFUSED] == got[RESET] == 0, got
-    assert s.counter("ejections") >= 1
-    assert got["b1"] > 0, "it is used when it is up"
+    assert s.endpoint(1)["failed"] <= 2 * (5 + 2), "it was left alone while it was down"
 
 
 def test_a_hanging_endpoint_is_no_failure_of_tcp(world):
@@ -154,7 +189,7 @@ def test_a_neutral_end_says_nothing(world):
     s.mode("hang", 1)
     with s.clients() as c:
         c.open(12)
-        c.until(**{CONNECTED: 6})
+        c.until(**{"b2": 6, CONNECTED: 6})
         c.hang_up(c.select(CONNECTED), reset=True)
 
     def all_have_left():
@@ -198,7 +233,7 @@ def test_it_returns_without_the_control_plane(make_world, how, workers):
         def both_serve_again():
             return counts(s.calls(6))["b1"] == 3
 
-        wait_for(both_serve_again, 8)
+        wait_for(both_serve_again)
     finally:
         if how == "stopped":
             os.kill(pid, signal.SIGCONT)
@@ -238,18 +273,18 @@ def test_ejection_survives_a_restart_of_the_dataplane(world):
     def another_is_ready():
         return s.fender.ready() and s.fender.dataplane_pid() not in (0, first)
 
-    wait_for(another_is_ready, 10)
+    wait_for(another_is_ready)
     assert s.phases() == ["open", "closed"]
     assert s.calls(6) == ["b2"] * 6
 
 
-@pytest.mark.parametrize("mode, fault", [
-    ("success_rate", "fail 60% reset"),
-    ("latency", "delay 20ms"),
+@pytest.mark.parametrize("mode, usual, fault", [
+    ("success_rate", "accept", "fail 60% reset"),
+    ("latency", "delay 100ms", "delay 400ms"),  # far more than a busy machine adds
 ])
-def test_statistics_eject_who_is_not_like_the_others(world, mode, fault):
+def test_statistics_eject_who_is_not_like_the_others(world, mode, usual, fault):
     s = Service(
-        world, 6,
+        world, 6, mode=usual,
         outlier_detection=outlier(
             consecutive_failures=0,
             open_for="30s",
@@ -261,7 +296,7 @@ def test_statistics_eject_who_is_not_like_the_others(world, mode, fault):
     )
     s.mode(fault, 4)
     with s.clients() as c:
-        end = time.monotonic() + 12
+        end = time.monotonic() + PATIENCE_S
         while s.phases()[3] != "open" and time.monotonic() < end:
             c.open(30)
             c.settle()
@@ -292,4 +327,4 @@ def test_a_storm_of_ejections_leaks_nothing(make_world, workers):
         s.calls(4)
         return s.phases() == ["closed"] * 4 and s.cluster()["ejected"] == 0
 
-    wait_for(all_are_readmitted, 10)
+    wait_for(all_are_readmitted)

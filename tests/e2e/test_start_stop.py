@@ -40,7 +40,7 @@ def test_clean_stop_leaves_nothing(serving, sig):
     assert sorted(xdp_programs(world)) == ["fa", "fb"]
     dataplane = f.dataplane_pid()
     f.process.send_signal(sig)
-    assert f.process.wait(10) == 0
+    assert f.process.wait(30) == 0
     assert not os.path.exists(f"/proc/{dataplane}")
     assert left_over(world, f) == []
     assert xdp_programs(world) == []
@@ -65,7 +65,7 @@ def test_killed_dataplane_is_restarted_and_serves(serving):
     def another_dataplane_is_ready():
         return f.ready() and f.dataplane_pid() not in (0, first)
 
-    wait_for(another_dataplane_is_ready, 10)
+    wait_for(another_dataplane_is_ready)
     assert page(world) == SERVERS4[0]
     assert page(world, FENDER6) == SERVERS6[0]
     assert f.stats().raw["dataplane"]["restarts"] == 1
@@ -81,13 +81,14 @@ def test_repeated_kills_are_survived(serving):
         def another_dataplane_is_ready(pid=pid):
             return f.ready() and f.dataplane_pid() not in (0, pid)
 
-        wait_for(another_dataplane_is_ready, 15)
+        wait_for(another_dataplane_is_ready)
         assert page(world) == SERVERS4[0]
 
 
 @pytest.mark.restarts
 def test_connections_of_a_killed_dataplane_are_accounted_for(world):
-    """They are lost, or carried on; the counters must not show them open for ever."""
+    """They are carried on (test_restart_connections.py), closed by their clients, and counted
+    once."""
     echo(world, 7)
     f = world.fender(forwarding([7], [SERVERS4[0]]))
     sockets = [connect(world.client, FENDER4, 7) for _ in range(5)]
@@ -97,16 +98,17 @@ def test_connections_of_a_killed_dataplane_are_accounted_for(world):
     def another_dataplane_is_ready():
         return f.ready() and f.dataplane_pid() not in (0, first)
 
-    wait_for(another_dataplane_is_ready, 10)
+    wait_for(another_dataplane_is_ready)
+    assert f.stats().listener("p7-v4-tcp")["open"] == 5
     for s in sockets:
         s.close()
-    stats = assert_conserved(f.stats)
-    assert stats.listener("p7-v4-tcp")["closed"] == 5
+    row = assert_conserved(f.stats).listener("p7-v4-tcp")
+    assert (row["opened"], row["closed"], row["failed"]) == (5, 5, 0)
 
 
 @pytest.mark.restarts
 def test_load_survives_a_killed_dataplane(serving):
-    """Requests in flight are lost, later ones are served, and every packet is accounted for."""
+    """Requests in flight wait, later ones are served, and every packet is accounted for."""
     world, f = serving
     argv = wrk_argv(f"http://{at(FENDER4, 80)}/", seconds=3, connections=10, close=True)
     with world.client.popen(argv, stdout=subprocess.PIPE, text=True) as load:
@@ -114,7 +116,7 @@ def test_load_survives_a_killed_dataplane(serving):
         os.kill(f.dataplane_pid(), signal.SIGKILL)
         result = Wrk(load.stdout.read())
     print(result.text)
-    wait_for(f.ready, 5)
+    wait_for(f.ready)
     assert page(world) == SERVERS4[0]
 
 
@@ -137,7 +139,7 @@ def refused_start(world, policy):
     """Run, which must fail by itself; returns what it said."""
     f = Fender(world, policy).spawn()
     world.fenders.append(f)
-    assert f.process.wait(15) != 0
+    assert f.process.wait(30) != 0
     assert world.gateway.pids() == []
     assert xdp_programs(world) == []
     said = f.log_text()
@@ -161,7 +163,7 @@ def test_mtu_beyond_xdp_is_a_clear_error(make_world):
 
 def test_second_instance_of_a_name_is_refused(serving):
     world, f = serving
-    done = world.gateway.run([BINARY, "run", "-c", f.file, *f.options()], check=False, timeout=10)
+    done = world.gateway.run([BINARY, "run", "-c", f.file, *f.options()], check=False)
     print(done.stderr)
     assert done.returncode != 0
     assert f.instance in done.stdout + done.stderr
@@ -249,6 +251,25 @@ def test_connection_is_carried_over_a_control_plane_restart(world):
     assert s.recv(10) == b"one"
     f.process.kill()
     f.process.wait()
+    f.start()
+    s.sendall(b"two")
+    assert s.recv(10) == b"two"
+    s.close()
+
+
+def test_start_that_fails_leaves_what_it_found(world):
+    echo(world, 7)
+    f = world.fender(forwarding([7], [SERVERS4[0]]))
+    s = connect(world.client, FENDER4, 7)
+    s.sendall(b"one")
+    assert s.recv(10) == b"one"
+    dataplane = f.dataplane_pid()
+    f.process.kill()
+    f.process.wait()
+    end_processes([dataplane])
+    f.args += ["--read-group", "no-such-group"]
+    assert f.spawn().process.wait(60) == 1
+    del f.args[-2:]
     f.start()
     s.sendall(b"two")
     assert s.recv(10) == b"two"

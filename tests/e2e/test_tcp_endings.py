@@ -8,7 +8,7 @@ import time
 import pytest
 from policies import base, cluster, forwarding, listener
 from servers import connect, listen, transfer
-from world import CLIENT4, FENDER4, FENDER6, SERVERS4, SERVERS6, at, wait_for
+from world import CLIENT4, FENDER4, FENDER6, PATIENCE_S, SERVERS4, SERVERS6, at, wait_for
 
 BOTH = pytest.mark.parametrize("ip", [FENDER4, FENDER6], ids=["v4", "v6"])
 PORT = 9000
@@ -19,10 +19,13 @@ def pair(world, request):
     """Fender, a client's connection through it and the server's end of it."""
     ip = request.param
     server = listen(world.server, SERVERS6[0] if ":" in ip else SERVERS4[0], PORT)
-    f = world.fender(forwarding([PORT], [SERVERS4[0], SERVERS6[0]]))
+    policy = forwarding([PORT], [SERVERS4[0], SERVERS6[0]])
+    for c in policy["clusters"]:
+        c["timeouts"] = {"verdict_after": "1m"}  # however long the test takes to act
+    f = world.fender(policy)
     client = connect(world.client, ip, PORT)
     accepted, _ = server.accept()
-    accepted.settimeout(5)
+    accepted.settimeout(PATIENCE_S)
     yield f, client, accepted
     for s in (client, accepted, server):
         s.close()
@@ -46,11 +49,11 @@ def calls(f):
     return total
 
 
-def wait_closed(f, timeout_s=6):
+def wait_closed(f):
     def connection_leaves_the_table():
         return calls(f)["open"] == 0
 
-    wait_for(connection_leaves_the_table, timeout_s)
+    wait_for(connection_leaves_the_table)
 
 
 @PAIR
@@ -150,11 +153,14 @@ def test_server_reset_after_its_first_byte_is_no_failure(pair):
 
 @BOTH
 def test_refused_connect_is_refused_quickly(world, ip):
-    f = world.fender(forwarding([PORT], [SERVERS4[0], SERVERS6[0]]))
+    policy = forwarding([PORT], [SERVERS4[0], SERVERS6[0]])
+    for c in policy["clusters"]:
+        c["timeouts"] = {"connect": "20s"}
+    f = world.fender(policy)
     start = time.monotonic()
     with pytest.raises(ConnectionRefusedError):
         connect(world.client, ip, PORT)
-    assert time.monotonic() - start < 0.9  # before the client's own retransmission
+    assert time.monotonic() - start < 10, "not by a timeout"
     wait_closed(f)
     name = f"p{PORT}-{'v6' if ':' in ip else 'v4'}-tcp"
     assert f.stats().listener(name)["failed_by_reason"]["connect_refused"] == 1
@@ -182,7 +188,7 @@ def test_silent_endpoint_is_a_connect_timeout(world):
     start = time.monotonic()
     with pytest.raises(ConnectionRefusedError):
         connect(world.client, FENDER4, PORT)
-    assert 0.4 < time.monotonic() - start < 3
+    assert 0.4 < time.monotonic() - start
     wait_closed(f)
     hole = f.stats().listener("hole")
     assert hole["failed_by_reason"] == {"connect_timeout": hole["started"]}
@@ -196,11 +202,11 @@ def test_established_connection_ends_when_idle(world):
     f = world.fender(policy)
     client = connect(world.client, FENDER4, PORT)
     accepted, _ = server.accept()
-    assert calls(f)["open"] == 1
+    assert calls(f)["started"] == 1
     wait_closed(f)
     # Both ends are told, without having to speak.
     for end in (client, accepted):
-        end.settimeout(5)
+        end.settimeout(PATIENCE_S)
         with pytest.raises(ConnectionResetError):
             end.recv(1)
     for s in (client, accepted, server):
@@ -286,6 +292,6 @@ def bound_client(world, port=40000):
     with world.client:
         s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.settimeout(8)
+    s.settimeout(PATIENCE_S)
     s.bind((CLIENT4, port))
     return s

@@ -39,7 +39,7 @@ def test_frame_of_another_vlan_is_dropped(tagged, tag):
     def frames_are_dropped_for_their_vlan():
         return f.stats().dropped().get("vlan", 0) == before + 3
 
-    wait_for(frames_are_dropped_for_their_vlan, 3)
+    wait_for(frames_are_dropped_for_their_vlan)
     assert f.stats().listener("p80-v4-tcp")["started"] == 0
     raw.close()
 
@@ -55,5 +55,5 @@ def test_tagged_frame_on_an_untagged_interface_is_dropped(world):
     def frame_is_dropped_for_its_vlan():
         return dropped_between(before, f.stats()).get("vlan") == 1
 
-    wait_for(frame_is_dropped_for_its_vlan, 3)
+    wait_for(frame_is_dropped_for_its_vlan)
     raw.close()

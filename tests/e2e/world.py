@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from fender import Fender
-from netns import Namespace, end_processes, unique
+from netns import Namespace, end_processes, mount_bpf, unique, unmount_bpf
 
 CLIENT4, CLIENT6 = "10.77.1.2", "fd77:1::2"
 FENDER4, FENDER6 = "10.77.1.1", "fd77:1::1"
@@ -41,23 +41,27 @@ class World:
         self.tmp = tempfile.mkdtemp(prefix=unique("t") + "-", dir="/tmp")
         os.chmod(self.tmp, 0o755)  # servers that change their user read files here
         self.shm = tempfile.mkdtemp(prefix=unique("s") + "-", dir="/dev/shm")
+        self.bpf = mount_bpf(self.tmp)
         self.processes = []
         self.fenders = []
         self.namespaces = []
         try:
-            self.client = self._namespace("client")
-            self.gateway = self._namespace("fender")
-            self.server = self._namespace("server")
-            self._link(self.client, "fa", mtu, vlan)
-            self._link(self.server, "fb", mtu, 0)
-            self.address(self.client, [CLIENT4], [CLIENT6])
-            self.address(self.server, BACKENDS4, BACKENDS6)
-            self._routes(self.client, [SERVICE4, SERVICE6], FENDER4, FENDER6)
+            self._build(mtu)
         except BaseException:
             self.destroy()
             raise
 
     # -- building ---------------------------------------------------------
+
+    def _build(self, mtu):
+        self.client = self._namespace("client")
+        self.gateway = self._namespace("fender")
+        self.server = self._namespace("server")
+        self._link(self.client, "fa", mtu, self.vlan)
+        self._link(self.server, "fb", mtu, 0)
+        self.address(self.client, [CLIENT4], [CLIENT6])
+        self.address(self.server, BACKENDS4, BACKENDS6)
+        self._routes(self.client, [SERVICE4, SERVICE6], FENDER4, FENDER6)
 
     def _namespace(self, role):
         ns = Namespace(role)
@@ -92,7 +96,7 @@ class World:
         def relay_has_opened_the_device():
             return "LOWER_UP" in ns.ip_json("link", "show", "tagged")[0]["flags"]
 
-        wait_for(relay_has_opened_the_device, 3)
+        wait_for(relay_has_opened_the_device)
 
     def device(self, ns):
         return "tagged" if self.vlan and ns is self.client else "eth0"
@@ -196,11 +200,15 @@ class World:
         end_processes([p.pid for p in self.processes])
         for ns in self.namespaces:
             ns.delete()
+        unmount_bpf(self.tmp)
         shutil.rmtree(self.tmp, ignore_errors=True)
         shutil.rmtree(self.shm, ignore_errors=True)
 
 
-def wait_for(what, timeout_s=5.0, every_s=0.02):
+PATIENCE_S = 30  # what must come comes, but a busy machine takes its time
+
+
+def wait_for(what, timeout_s=PATIENCE_S, every_s=0.02):
     """Call until it returns something true; return that, or fail with its name."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write seeds, the same files every time. packet: one frame of each kind, after the two bytes
 that fuzz_packet.c takes as choices. engine: bytes with no meaning, long enough for a policy and
-some hundred steps (policy_bytes.h); beside them lie some that the fuzzer found, of much coverage."""
+some hundred steps (policy_bytes.h); beside them lie some that the fuzzer found, of much coverage.
+adopt: records of fuzz_adopt.c, with few bits set."""
 
 import pathlib
 import random
@@ -132,6 +133,17 @@ def schedules():
         yield f"schedule-{number}", policy + dice.randbytes(700)
 
 
+def spoiled_tables():
+    for number in range(6):
+        dice = random.Random(number)
+        records = (
+            bytes([dice.randrange(16), 0, dice.randrange(80), 0])
+            + (1 << dice.randrange(32)).to_bytes(4, "little")
+            for _ in range(4 << number)
+        )
+        yield f"spoiled-{number}", b"".join(records)
+
+
 def write(target, name, content):
     folder = SEEDS / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -143,6 +155,8 @@ def main():
         write("packet", name, bytes([choices, 80]) + content)
     for name, content in schedules():
         write("engine", name, content)
+    for name, content in spoiled_tables():
+        write("adopt", name, content)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 # The direction of dependencies, by the #include lines:
 #   shm           nothing of ours; no DPDK, libbpf, YAML
 #   config        shm
-#   controlplane  shm, config; ctl/simulate.c alone also the simulator, dataplane/simulate/simulate.h
+#   controlplane  shm, config; ctl/simulate.c alone also the simulator, dataplane/simulate/simulate.h,
+#                 and explain_json.c, api_explain.c dataplane/explain/explain.h
 #   dataplane     shm; its pure folders no DPDK, libbpf or I/O header
 #   ebpf          itself
 # Prints every breach as file:line and fails if there is one.
@@ -33,17 +34,18 @@ includes shm | breach "^($foreign)" 'shm knows no DPDK, libbpf or YAML'
 includes config | breach '^(controlplane|dataplane|ebpf|tests)/' 'config depends on shm alone'
 includes config | breach '^(rte_|bpf/|xdp/)' 'config knows no DPDK or libbpf'
 includes controlplane | grep -v '^controlplane/ctl/simulate[a-z_]*\.[ch]:[0-9]*:dataplane/simulate/simulate\.h$' |
+	grep -v '^controlplane/[a-z_]*explain[a-z_]*\.[ch]:[0-9]*:dataplane/explain/explain\.h$' |
 	breach '^(dataplane|tests)/' 'the planes meet only in shm'
 includes controlplane | breach '^rte_' 'only the dataplane uses DPDK'
 includes dataplane | breach '^(controlplane|config|tests)/' 'the planes meet only in shm'
 includes dataplane | breach '^yaml' 'the dataplane never parses YAML'
 includes ebpf 2>/dev/null | breach '^(controlplane|config|dataplane|tests)/' 'ebpf depends on nothing of ours but shm'
 
-for folder in dataplane/conn dataplane/lb dataplane/net dataplane/pkt dataplane/policy dataplane/simulate; do
+for folder in dataplane/conn dataplane/lb dataplane/net dataplane/pkt dataplane/policy dataplane/simulate dataplane/explain; do
 	[ -d "$folder" ] || continue
 	includes "$folder" | breach "^($foreign|$io)" "$folder is pure: no DPDK, no libbpf, no I/O, no clock"
 	includes "$folder" | awk -F: -v ours="^$ours" \
-		'$3 ~ ours && $3 !~ /^(shm|dataplane\/(conn|lb|net|pkt|policy|simulate))\// && $3 != "dataplane/packet.h" {
+		'$3 ~ ours && $3 !~ /^(shm|dataplane\/(conn|lb|net|pkt|policy|simulate|explain))\// && $3 != "dataplane/packet.h" {
 			printf "%s:%s: includes %s: a pure folder knows shm, the other pure folders and packet.h\n", $1, $2, $3 }' >>"$found"
 done
 includes dataplane/packet.h 2>/dev/null | breach "^($foreign|$io)" 'dataplane/packet.h is pure'

@@ -4,12 +4,12 @@
 #include "tests/tools/fault_control.h"
 #include "tests/tools/fault_heap.h"
 #include "tests/tools/fault_mode.h"
+#include "tests/tools/tool.h"
 
 #include <getopt.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
-#include <time.h>
 
 enum { MAX_LISTENS = 16, MAX_CONTROLS = 4, MAX_EVENTS = 256, MAX_DATAGRAM = 9216 };
 
@@ -69,26 +69,10 @@ static struct {
 	} stats;
 } server;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void die(const char *what)
 {
 	fprintf(stderr, "fault_server: %s: %s\n", what, strerror(errno));
 	exit(1);
-}
-
-static uint32_t next_random(void)
-{
-	server.random ^= server.random << 13;
-	server.random ^= server.random >> 17;
-	server.random ^= server.random << 5;
-	return server.random;
 }
 
 static void watch(struct source *source, uint32_t events, int operation)
@@ -208,7 +192,7 @@ static void conn_accepted(int fd)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	c->source = (struct source){KIND_CONN, fd};
-	c->fate = fate_of(&server.mode, ++server.stats.connections, next_random());
+	c->fate = fate_of(&server.mode, ++server.stats.connections, xorshift(&server.random));
 	c->next = server.conns;
 	if (c->next)
 		c->next->prev = c;
@@ -255,7 +239,7 @@ static void datagram_answer(struct datagram *d)
 
 static void datagram_came(struct datagram *d)
 {
-	enum fate fate = fate_of(&server.mode, ++server.stats.datagrams, next_random());
+	enum fate fate = fate_of(&server.mode, ++server.stats.datagrams, xorshift(&server.random));
 
 	if (fate == FATE_ANSWER && server.mode.door != DOOR_BLACKHOLE) {
 		datagram_answer(d);
@@ -309,6 +293,17 @@ static void answer_due(void)
 			free(w.conn);
 		else
 			conn_answer(w.conn);
+	}
+}
+
+/* Who knocked before a command or a flap meets the mode of before. */
+static void meet_all(void)
+{
+	for (uint32_t i = 0; i < server.listens; i++) {
+		if (server.tcp[i].fd >= 0)
+			accept_all(&server.tcp[i]);
+		if (server.udp[i].fd >= 0)
+			receive_all(&server.udp[i]);
 	}
 }
 
@@ -398,6 +393,7 @@ static void flap(void)
 	if (server.flap_ns == 0 || now_ns() < server.flap_ns)
 		return;
 	server.flap_ns += server.mode.period_ns;
+	meet_all();
 	if (server.is_open)
 		door_close();
 	else if (door_open())
@@ -417,8 +413,10 @@ static void print_stats(char *out, size_t room)
 /* @line without its newline; the answer without one too. */
 static void obey(const char *line, char *answer, size_t room)
 {
-	const uint64_t open = server.stats.open;
+	uint64_t open;
 
+	meet_all();
+	open = server.stats.open;
 	if (strncmp(line, "mode ", 5) == 0 && parse_mode(line + 5, &server.mode) == 0) {
 		if (apply_mode())
 			snprintf(answer, room, "error %s: %s", line, strerror(errno));

@@ -15,7 +15,7 @@ import sys
 import time
 
 IN_FLIGHT = 200  # connects at once
-PATIENCE_S = 40
+PATIENCE_S = 120
 
 
 def open_all(ip, port, count):
