@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bench: what Fender costs and carries, beside its peers in the same run.
 
-Sections: worker (a), rig (b), proxies (c), footprint (d), policy (e), tables (f), health (g).
+Sections: worker (a), rig (b), proxies (c), footprint (d), policy (e), tables (f), health (g),
+limits (h).
 Prints tables and writes JSON.
 Timing here informs; it gates nothing.
 """
@@ -17,6 +18,7 @@ import time
 import decisions
 import footprint
 import health
+import limits
 import measure
 import proxies
 import report
@@ -24,7 +26,7 @@ import rig
 import worker
 import yaml
 
-SECTIONS = ("worker", "rig", "proxies", "footprint", "policy", "tables", "health")
+SECTIONS = ("worker", "rig", "proxies", "footprint", "policy", "tables", "health", "limits")
 
 OF_PEERS = ("rig", "proxies", "footprint")
 
@@ -61,8 +63,10 @@ def run(name, args):
             return decisions.policy(args.rounds, say)
         case "tables":
             return decisions.tables(args.rounds, say)
-        case _:
+        case "health":
             return health.run(20, say)
+        case _:
+            return limits.run(args.rounds, say)
 
 
 def say(text):

@@ -21,6 +21,7 @@ enum {
 	ROUNDS_MAX = 101,
 	LIVES = 512 * 1024, /* short connections of one measurement */
 	LIFE_TABLE = 256 * 1024,
+	LIMITED_MAX = 64 * 1024,
 	OPEN_FLOWS = 256 * 1024, /* done before a SYN is repeated (300 ms) */
 };
 
@@ -63,6 +64,45 @@ static int forward_row(struct inprocess *x, const char *name, uint32_t flows, in
 	traffic_free(&t);
 	inprocess_stop(x);
 	return rc;
+}
+
+/* What a limit that refuses nothing adds to a packet: on and off by turns, with the same flows. */
+static int limit_row(struct inprocess *x, const char *name, const char *limits, uint32_t flows,
+		     int rounds)
+{
+	struct row row = {.name = name, .unit = "ns a packet", .connections = flows};
+	struct traffic t;
+	int rc;
+
+	x->limits = limits;
+	if (inprocess_start(x, flows + flows / 4))
+		return -1;
+	traffic_create(&t, x, flows, 1);
+	traffic_replay(x, &t, 1);
+	for (int i = 0; i < rounds; i++) {
+		double without;
+
+		inprocess_judge(x, 0);
+		without = traffic_replay(x, &t, 1);
+		inprocess_judge(x, 1);
+		row.values[i] = traffic_replay(x, &t, 1) - without;
+	}
+	rc = inprocess_verify(x);
+	row_print(&row, rounds);
+	traffic_free(&t);
+	inprocess_stop(x);
+	x->limits = NULL;
+	return rc;
+}
+
+static int limit_rows(struct inprocess *x, uint32_t flows, int rounds)
+{
+	if (limit_row(x, "added by a limit in packets (librte_bpf)", "packets_per_second: 100M",
+		      flows, rounds))
+		return -1;
+	return limit_row(x, "added by a limit in packets and bytes (librte_bpf)",
+			 "packets_per_second: 100M, bytes_per_second: 10GiB, burst: 1x", flows,
+			 rounds);
 }
 
 /* ns a new flow: every packet opens one, until OPEN_FLOWS stand. */
@@ -200,7 +240,8 @@ static int run(struct inprocess *x, int rounds, uint32_t only)
 		if (only && only != sizes[i])
 			continue;
 		if (forward_row(x, "TCP, both directions", sizes[i], 1, rounds) ||
-		    forward_row(x, "UDP, both directions", sizes[i], 0, rounds))
+		    forward_row(x, "UDP, both directions", sizes[i], 0, rounds) ||
+		    (sizes[i] <= LIMITED_MAX && limit_rows(x, sizes[i], rounds)))
 			return -1;
 	}
 	if (only)

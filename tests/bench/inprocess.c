@@ -3,6 +3,7 @@
 
 #include "dataplane/burst.h"
 #include "dataplane/clock.h"
+#include "dataplane/inherit.h"
 #include "dataplane/net/neighbour.h"
 #include "dataplane/timers.h"
 #include "dataplane/transmit.h"
@@ -56,9 +57,14 @@ int inprocess_init(struct inprocess *x)
 	return 0;
 }
 
+struct wish {
+	uint32_t connections;
+	const char *limits;
+};
+
 static void write_policy(FILE *out, const void *ctx)
 {
-	const uint32_t *connections = ctx;
+	const struct wish *wish = ctx;
 
 	fprintf(out,
 		"version: 1\n"
@@ -74,17 +80,18 @@ static void write_policy(FILE *out, const void *ctx)
 		"    addresses: [10.77.2.1/24]\n"
 		"    snat: {ports: 1024-65535}\n"
 		"    neighbours:\n",
-		*connections);
+		wish->connections);
 	for (int i = 0; i < INPROCESS_ENDPOINTS; i++)
 		fprintf(out, "      - {address: 10.77.2.%d, mac: '" PEER_MAC "'}\n", 11 + i);
 	fprintf(out,
 		"listeners:\n"
 		"  - {name: tcp, bind: '10.77.1.1:%d', interface: clients, protocol: tcp, cluster: "
-		"tcp}\n"
+		"tcp%s%s%s}\n"
 		"  - {name: udp, bind: '10.77.1.1:%d', interface: clients, protocol: udp, cluster: "
 		"udp}\n"
 		"clusters:\n",
-		INPROCESS_PORT, INPROCESS_PORT);
+		INPROCESS_PORT, wish->limits ? ", rate_limit: {per_connection: {" : "",
+		wish->limits ? wish->limits : "", wish->limits ? "}}" : "", INPROCESS_PORT);
 	for (int udp = 0; udp < 2; udp++) {
 		fprintf(out, "  - name: %s\n    timeouts: {idle: 1h%s}\n    endpoints:\n",
 			udp ? "udp" : "tcp",
@@ -130,10 +137,14 @@ static void make_ports(struct inprocess *x)
 
 int inprocess_start(struct inprocess *x, uint32_t connections)
 {
+	const struct wish wish = {connections, x->limits};
+	struct conn_adopted inherited;
 	char why[256] = "";
 
-	if (in_force_start(&x->policy, write_policy, &connections))
+	if (in_force_start(&x->policy, write_policy, &wish))
 		return -1;
+	for (int i = 0; i < 2 && x->limits; i++)
+		x->policy.region.interfaces[i].limiter = LIMITER_DPDK;
 	make_ports(x);
 	x->shared = (struct worker_shared){
 		.region = &x->policy.region,
@@ -147,6 +158,8 @@ int inprocess_start(struct inprocess *x, uint32_t connections)
 		return failed("worker", "no memory for its queues");
 	if (worker_create(&x->shared, 0, why, sizeof(why)))
 		return failed("worker", why);
+	if (inherit_connections(&x->shared, x->policy.adopted, &inherited))
+		return failed("worker", "no memory for its table");
 	x->worker = x->shared.worker[0];
 	return 0;
 }
@@ -157,6 +170,13 @@ void inprocess_stop(struct inprocess *x)
 	worker_shared_destroy(&x->shared);
 	neighbour_table_destroy(x->shared.neighbours);
 	in_force_stop(&x->policy);
+}
+
+void inprocess_judge(struct inprocess *x, int judge)
+{
+	struct limiter *l = &x->worker->limiter;
+
+	l->judging = judge ? l->interfaces : 0;
 }
 
 void inprocess_take(struct inprocess *x, struct rte_mbuf **frames, uint32_t n)

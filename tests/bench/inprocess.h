@@ -33,6 +33,7 @@ struct inprocess {
 	struct worker *worker;
 	struct rte_ring *ring;
 	uint16_t ring_port; /* transmits into ring */
+	const char *limits; /* the TCP listener's per_connection in YAML; NULL: none */
 };
 
 /* Once a process, after rte_eal_init(). Return 0, or -1 with a message on stderr. */
@@ -41,6 +42,9 @@ int inprocess_init(struct inprocess *x);
 /* A fresh region and worker for @connections connections. Return 0, or -1 with a message. */
 int inprocess_start(struct inprocess *x, uint32_t connections);
 void inprocess_stop(struct inprocess *x);
+
+/* Judge what is received by the limits of the policy, or not. At first it is, if there are any. */
+void inprocess_judge(struct inprocess *x, int judge);
 
 /* Take @n frames for sending; they come back into the ring when they are transmitted. */
 void inprocess_take(struct inprocess *x, struct rte_mbuf **frames, uint32_t n);

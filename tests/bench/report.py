@@ -12,6 +12,7 @@ def text(results):
         ("policy", policy),
         ("tables", tables),
         ("health", health),
+        ("limits", limits),
     ):
         if name in results:
             parts.append(render(results[name]))
@@ -146,3 +147,50 @@ def health(h):
     )
     header = ("checks", "probes/s", "CPU", "CPU us a probe", "of it user", "resident")
     return table(title, header, rows)
+
+
+def limits(x):
+    parts = [limits_xdp(x["xdp"]), limits_worker(x["worker"])]
+    return "\n\n".join([*parts, limits_drops(x["drops"]), limits_maps(x["maps"])])
+
+
+def limits_xdp(measured):
+    columns = ("one_cpu", "shared", "own")
+    rows = [(r["name"], *(spread(r["spread"][c]) for c in columns)) for r in measured]
+    title = "(h) rate limits, ns a frame on each CPU; BPF_PROG_TEST_RUN, CPU time of a thread"
+    header = ("XDP program", "1 CPU", "2 CPUs, one connection", "2 CPUs, one each")
+    return table(title, header, rows)
+
+
+def limits_worker(measured):
+    rows = [
+        (
+            r["name"],
+            f"{r['connections']:,}",
+            *(spread(r["spread"][c]) for c in ("one_cpu", "own")),
+        )
+        for r in measured
+    ]
+    header = ("in a worker", "connections", "1 CPU", "2 CPUs")
+    return table("the same by librte_bpf, ns a packet of random connections", header, rows)
+
+
+def limits_drops(measured):
+    columns = ("per_second", "program_ns")
+    rows = [(r["name"], *(spread(r["spread"][c]) for c in columns)) for r in measured]
+    title = "frames that the kernel sends into a veth and the program drops, both on one CPU"
+    return table(title, ("what", "frames/s", "of it in the program, ns"), rows)
+
+
+def limits_maps(maps):
+    rows = [
+        (
+            m["map"],
+            f"{m['entries']:,}",
+            f"{m['bytes'] / m['entries']:.0f}",
+            f"{m['entries'] * 2**20 // m['bytes']:,}",
+        )
+        for m in maps
+    ]
+    title = "memory as the kernel counts it; these maps have two entries a connection wanted"
+    return table(title, ("map", "entries", "bytes an entry", "entries a MiB"), rows)
