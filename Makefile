@@ -34,7 +34,7 @@ BASE_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -march=corei7 -fno-strict-aliasing -
 	$(WARN) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
 DPDK_CFLAGS = -isystem /usr/include/dpdk -isystem /usr/include/$(shell gcc -dumpmachine)/dpdk \
 	-include rte_config.h -DALLOW_EXPERIMENTAL_API
-CP_CFLAGS = $(shell pkg-config --cflags libuv jansson libmicrohttpd libcurl libcares)
+CP_CFLAGS = $(shell pkg-config --cflags libuv jansson libmicrohttpd libcurl libcares libmnl)
 # eBPF programs: compare-and-swap needs v3; DPDK's librte_bpf knows no more than v2.
 BPF_CFLAGS = -std=gnu11 -g -O2 -target bpf -mcpu=v3 -Wall -Wextra -Wshadow \
 	-Wno-unused-parameter -I. -I/usr/include/$(shell gcc -dumpmachine) -MMD -MP
@@ -46,12 +46,14 @@ DPDK_NIC_DRIVERS := bus_pci net_virtio net_e1000 net_ixgbe net_i40e net_ice net_
 	net_vmxnet3
 DPDK_DRIVERS := $(DPDK_VDEV_DRIVERS) $(DPDK_NIC_DRIVERS)
 DPDK_LIBS := ethdev pci mbuf mempool ring net meter hash rcu timer telemetry kvargs eal \
-	gso ip_frag security cryptodev common_iavf
+	gso ip_frag security cryptodev common_iavf bpf
+# What the AF_XDP driver does about programs, dataplane/xdp_program.c does.
+DPDK_WRAPPED := xsk_socket__create bpf_xdp_detach
 DPDK_LINK = -Wl,--whole-archive $(DPDK_DRIVERS:%=-l:librte_%.a) -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_LIBS:%=-l:librte_%.a) -Wl,--end-group \
-	-Wl,--wrap=get_tsc_freq -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
+	-Wl,--wrap=get_tsc_freq $(DPDK_WRAPPED:%=-Wl,--wrap=%) -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
 BPF_LINK = -lbpf -lelf -lz
-CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl libcares) $(BPF_LINK)
+CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl libcares libmnl ncursesw) $(BPF_LINK)
 
 # Pure logic, by folder: no DPDK, no I/O. What every unit test may link.
 SHM_SRC := $(wildcard shm/*.c)
@@ -59,7 +61,9 @@ CONFIG_SRC := $(wildcard config/*.c)
 # What decides about calls; `fender simulate` runs the very same code.
 POLICY_SRC := $(wildcard dataplane/policy/*.c dataplane/lb/*.c)
 SIMULATE_SRC := $(wildcard dataplane/simulate/*.c)
-PURE_SRC := $(POLICY_SRC) $(SIMULATE_SRC) \
+# And what tells of a decision without taking it: `fender explain`.
+EXPLAIN_SRC := $(wildcard dataplane/explain/*.c)
+PURE_SRC := $(POLICY_SRC) $(SIMULATE_SRC) $(EXPLAIN_SRC) \
 	$(wildcard dataplane/conn/*.c dataplane/net/*.c dataplane/pkt/*.c)
 DATAPLANE_SRC := $(wildcard dataplane/*.c)
 CONTROLPLANE_SRC := $(filter-out controlplane/main.c,$(wildcard controlplane/*.c controlplane/ctl/*.c))
@@ -79,7 +83,8 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 SHM_OBJ := $(call obj,$(SHM_SRC))
 CONFIG_OBJ := $(call obj,$(CONFIG_SRC))
 PURE_OBJ := $(call obj,$(PURE_SRC))
-SIMULATOR_OBJ := $(call obj,$(POLICY_SRC) $(SIMULATE_SRC))
+SIMULATOR_OBJ := $(call obj,$(POLICY_SRC) $(SIMULATE_SRC) $(EXPLAIN_SRC) dataplane/net/route.c \
+	dataplane/conn/shard.c)
 DATAPLANE_OBJ := $(call obj,$(DATAPLANE_SRC))
 CONTROLPLANE_OBJ := $(call obj,$(CONTROLPLANE_SRC))
 EBPF_OBJ := $(call obj,$(filter-out $(BPF_SRC),$(EBPF_SRC)))
@@ -109,7 +114,7 @@ $(B)/fender: $(call obj,controlplane/main.c) $(CONTROLPLANE_OBJ) $(SIMULATOR_OBJ
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(CP_LINK) -lyaml -lpthread -lm
 
-$(B)/fender-dataplane: $(DATAPLANE_OBJ) $(PURE_OBJ) $(SHM_OBJ)
+$(B)/fender-dataplane: $(DATAPLANE_OBJ) $(PURE_OBJ) $(EBPF_OBJ) $(SHM_OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(DPDK_LINK)
 
@@ -136,6 +141,16 @@ $(B)/ebpf/%.skel.h: $(B)/ebpf/%.bpf.o
 	$(Q)bpftool gen skeleton $< name $(*F)_bpf >$@.new && mv $@.new $@
 $(call obj,ebpf/object.c): $(B)/ebpf/fender.skel.h
 $(call obj,ebpf/object.c): FLAGS = -isystem $(B)/ebpf
+# GET /schema: .incbin is none of -MMD's.
+$(call obj,controlplane/api_status.c): docs/admin-api.schema.json
+
+# The worker's limiter: librte_bpf takes instructions, so these are all that is carried.
+$(B)/ebpf/%_dpdk.insns.h: $(B)/ebpf/%_dpdk.bpf.o
+	$(call say,INSNS,$@)
+	$(Q)objcopy -I elf64-little -O binary --only-section=dpdk $< $@.bin
+	$(Q)od -An -v -tx8 -w8 $@.bin | sed 's/ *\(.*\)/0x\1,/' >$@.new && mv $@.new $@
+$(call obj,dataplane/limiter_program.c): $(B)/ebpf/worker_limit_dpdk.insns.h
+$(call obj,dataplane/limiter_program.c): FLAGS += -isystem $(B)/ebpf
 
 # Rewritten when compiler or flags change, so that everything is built anew.
 $(B)/flags: FORCE
@@ -153,11 +168,21 @@ $(B)/unit/controlplane/%: $(B)/obj/tests/unit/controlplane/%.o $(CONTROLPLANE_OB
 
 # Modules of the dataplane outside its pure folders that need no DPDK.
 $(foreach m,idle adopted restart judged,$(eval $(B)/unit/dataplane/test_$m: $(call obj,dataplane/$m.c)))
-$(B)/unit/dataplane/test_upkeep: $(call obj,dataplane/upkeep.c dataplane/judged.c dataplane/adopted.c)
+$(B)/unit/dataplane/test_neighbour_kernel: $(call obj,dataplane/kernel_neighbours.c)
+$(B)/unit/dataplane/test_adopted: $(call obj,dataplane/limiter_rules.c)
+$(B)/unit/dataplane/test_upkeep: $(call obj,dataplane/upkeep.c dataplane/judged.c dataplane/adopted.c \
+	dataplane/limiter_rules.c)
 
 # The limiter: its arithmetic, the program by BPF_PROG_TEST_RUN, and the maps' writer.
-LIMITS_OBJ := $(call obj,$(wildcard controlplane/limits*.c)) $(EBPF_OBJ) \
+WORKER_LIMIT_TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/ebpf/test_worker_limit*.c))
+$(WORKER_LIMIT_TESTS): $(call obj,$(wildcard dataplane/limiter*.c))
+$(WORKER_LIMIT_TESTS): LINK = -lrte_bpf -lrte_eal
+LIMITS_OBJ := $(call obj,$(patsubst %,controlplane/limits%.c,_apply _plan _read) controlplane/limits.c) \
+	$(EBPF_OBJ) \
 	$(call obj,$(filter-out tests/unit/ebpf/test_%,$(wildcard tests/unit/ebpf/*.c)))
+$(B)/unit/ebpf/test_snat_owner: $(call obj,dataplane/snat_owner.c)
+# Named as targets: else make prefers unit/% below when these do not exist yet.
+$(LIMITS_OBJ):
 $(B)/unit/ebpf/%: $(B)/obj/tests/unit/ebpf/%.o $(LIMITS_OBJ) $(PURE_OBJ) $(SHM_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -206,6 +231,13 @@ test: deps ## unit tests and end-to-end tests (root; PYTEST_ARGS= for pytest)
 		echo 'end-to-end tests skipped: they make network namespaces and AF_XDP sockets, run as root'; \
 	fi
 
+.PHONY: chaos
+chaos: deps ## faults by the hundred under 10,000 connections, 10 minutes (root; CHAOS_CONNECTIONS=)
+	@$(SUBMAKE) all tools
+	@FENDER_CHAOS=full FENDER_CHAOS_CONNECTIONS=$(or $(CHAOS_CONNECTIONS),10000) \
+		FENDER_BUILD='$(abspath $(B))' \
+		$(PYTHON) -m pytest -p no:cacheprovider -s $(PYTEST_ARGS) tests/e2e/test_chaos.py
+
 .PHONY: check
 check: lint ## -Werror, format, clang-tidy, cppcheck, dependencies, sanitizers, fuzz seeds, models
 	@$(SUBMAKE) VARIANT=werror all tools build-bench build-unit
@@ -233,9 +265,10 @@ TIDY := $(OUR_C:%.c=$(B)/tidy/%.ok)
 tidy: $(TIDY)
 TIDY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -march=corei7
 $(B)/tidy/dataplane/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS)
-$(B)/tidy/tests/bench/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS)
+$(B)/tidy/tests/bench/%.ok: TIDY_CFLAGS += $(DPDK_CFLAGS) -isystem $(B)/ebpf
 $(B)/tidy/controlplane/%.ok: TIDY_CFLAGS += $(CP_CFLAGS)
 $(B)/tidy/ebpf/%.ok: TIDY_CFLAGS += -isystem $(B)/ebpf
+$(B)/tidy/dataplane/limiter_program.ok: TIDY_CFLAGS += -isystem $(B)/ebpf
 $(B)/tidy/tests/unit/ebpf/test_limit_builds.ok: TIDY_CFLAGS += $(LIMIT_BUILDS_FLAGS)
 $(B)/tidy/%.ok: %.c $(B)/obj/%.o .clang-tidy
 	@mkdir -p $(@D)
@@ -289,11 +322,21 @@ cov: ## line coverage of the unit tests: summary, build/cov/html
 
 # The bench links what the dataplane is made of, but for its main().
 BENCH_OBJ := $(call obj,$(filter-out $(BENCH_MAIN),$(BENCH_SRC))) \
-	$(filter-out %/dataplane/main.o,$(DATAPLANE_OBJ)) $(PURE_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
+	$(filter-out %/dataplane/main.o,$(DATAPLANE_OBJ)) $(PURE_OBJ) $(EBPF_OBJ) $(CONFIG_OBJ) $(SHM_OBJ)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(BENCH_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_$(VARIANT)) -o $@ $^ $(DPDK_LINK) -lyaml
+
+# The limiters': with the maps' writer and librte_bpf, without the dataplane.
+LIMITS_BENCH := $(filter $(B)/bench/bench_limits%,$(BENCH_BIN))
+$(call obj,$(filter tests/bench/bench_limits%,$(BENCH_SRC))): $(B)/ebpf/limit_bench.skel.h
+$(call obj,$(filter tests/bench/bench_limits%,$(BENCH_SRC))): FLAGS += -isystem $(B)/ebpf
+$(LIMITS_BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIMITS_OBJ) \
+		$(call obj,$(wildcard dataplane/limiter*.c)) $(PURE_OBJ) $(SHM_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -fno-lto $(LDFLAGS_$(VARIANT)) -o $@ $^ -lrte_bpf -lrte_eal $(BPF_LINK) -lpthread -lm
 
 .PHONY: bench
 bench: ## measure against testpmd, HAProxy and nginx; table and build/bench.json (root, ROUNDS=)
@@ -330,6 +373,12 @@ install: ## into DESTDIR with PREFIX (/usr/local)
 	install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/fender/README.md
 	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/fender/LICENSE
 	install -D -m 0644 docs/policy.md $(DESTDIR)$(PREFIX)/share/doc/fender/policy.md
+	@for command in '' $$($(B)/fender help --names); do \
+		page=$(DESTDIR)$(PREFIX)/share/man/man1/fender$${command:+-$$command}.1; \
+		mkdir -p $${page%/*} && $(B)/fender help --man $$command >$$page || exit 1; \
+	done
+	mkdir -p $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(B)/fender completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fender
 
 .PHONY: clean
 clean: ## remove build/

@@ -10,14 +10,15 @@ build=(
 	gcc libc6-dev linux-libc-dev make pkg-config clang bpftool
 	libdpdk-dev libbpf-dev libxdp-dev libpcap-dev libnuma-dev libelf-dev zlib1g-dev libbsd-dev
 	libyaml-dev libuv1-dev libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libc-ares-dev
-	libxxhash-dev
+	libncurses-dev libxxhash-dev libmnl-dev
 )
 # Checks and tests: static analysis, sanitizers, fuzzing, and the programs end-to-end tests use.
 test=(
 	clang-format clang-tidy cppcheck libclang-rt-14-dev lcov libcunit1-dev spin
-	python3 python3-pytest python3-scapy python3-yaml python3-jsonschema
+	python3 python3-pytest python3-scapy python3-yaml python3-jsonschema python3-pytest-xdist
 	iproute2 iputils-ping ethtool procps tcpdump
-	nginx-light curl wrk iperf3 dnsmasq-base bind9-dnsutils netcat-openbsd socat jq
+	nginx-light curl wrk iperf3 prometheus dnsmasq-base bind9-dnsutils netcat-openbsd socat jq
+	tmux groff-base
 )
 # Benchmarks: the peers and their load generator.
 bench=(dpdk-dev haproxy libnginx-mod-stream nghttp2-client)
@@ -39,7 +40,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "install-deps: installing ${needed[*]}"
 
-# Services of nginx and haproxy stay off: policy-rc.d refuses their start while apt runs.
+# Services of nginx, haproxy and prometheus stay off: policy-rc.d refuses their start while apt runs.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
 	printf '#!/bin/sh\nexit 101\n' >$policy
@@ -62,11 +63,12 @@ if [ ${#failed[@]} -gt 0 ]; then
 fi
 
 # Not at the next boot either; a service that was here before is not ours to touch.
-if [ -d /run/systemd/system ]; then
+if command -v systemctl >/dev/null; then
 	for package in "${needed[@]}"; do
 		case $package in
 		nginx-light) systemctl disable --quiet nginx || true ;;
 		haproxy) systemctl disable --quiet haproxy || true ;;
+		prometheus) systemctl disable --quiet prometheus || true ;;
 		esac
 	done
 fi

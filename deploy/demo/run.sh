@@ -52,6 +52,7 @@ take_down() {
 	for host in $hosts; do
 		ip netns del "$world-$host" 2>/dev/null || true
 	done
+	umount "$tmp/bpf" 2>/dev/null || true
 	rm -rf "$tmp" "$shm"
 }
 
@@ -139,7 +140,11 @@ start_servers() {
 
 start_fender() {
 	cp "$here/policy.yaml" "$tmp/policy.yaml"
-	spawn fender "$build/fender" run -c "$tmp/policy.yaml" --run-dir "$tmp/run" --shm-dir "$shm"
+	# `ip netns exec` hides /sys/fs/bpf: the limiter's maps get a file system of their own.
+	mkdir -p "$tmp/bpf"
+	mount -t bpf bpf "$tmp/bpf" || echo "    no bpffs: limits are the worker's, not XDP's"
+	spawn fender "$build/fender" run -c "$tmp/policy.yaml" --no-watch --run-dir "$tmp/run" \
+		--shm-dir "$shm" --bpf-dir "$tmp/bpf"
 	for _ in $(seq 100); do
 		curl -sf --unix-socket "$sock" http://fender/readyz >/dev/null 2>&1 && return
 		sleep 0.1
@@ -156,6 +161,18 @@ fender() {
 fender_log() {
 	grep -E 'event=(ejected|probing|readmitted)' "$tmp/fender.log" | tail -6 |
 		sed -E 's/^[^T]*T([^.]*)\..* (event=)/    \1 \2/'
+}
+
+# Load on connections that stay open, 16 of them; what became of it.
+keep_alive() { # seconds
+	in_ns client wrk -t1 -c16 -d"$1s" http://10.77.1.1/ >"$tmp/wrk-keep.txt" 2>&1 &
+	wrk_pid=$!
+}
+
+keep_alive_ends() {
+	wait $wrk_pid || true
+	grep -E 'requests in|Socket errors|Non-2xx' "$tmp/wrk-keep.txt" | sed 's/^ */    /'
+	grep -q 'Socket errors' "$tmp/wrk-keep.txt" || echo "    no connection was lost"
 }
 
 # -- the show -----------------------------------------------------------------
@@ -229,6 +246,20 @@ show() {
 	sleep 1.5
 	reload '/10.77.2.13:80/d'
 	load_ends
+
+	say "7. While 16 connections are busy: the fast path is killed (kill -9)"
+	keep_alive 5
+	sleep 2
+	kill -9 "$(fender stats --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["dataplane"]["pid"])')"
+	keep_alive_ends
+
+	say "8. While 16 connections are busy: each gets a limit of 100 packets a second"
+	keep_alive 5
+	sleep 1.5
+	reload '/name: web,/s/cluster: web}/cluster: web, rate_limit: {per_connection: {packets_per_second: 100, burst: 100}}}/'
+	sleep 1.5
+	fender limits -n 3 | sed 's/^/    /'
+	keep_alive_ends
 
 	say "What 'fender stats' says now"
 	fender stats | sed 's/^/  /'
