@@ -7,6 +7,8 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
 PYTHON := /usr/bin/python3
+# End-to-end tests mostly wait: more at once than there are CPUs.
+TEST_JOBS ?= 3
 
 CC_fuzz := clang
 CC := $(or $(CC_$(VARIANT)),gcc)
@@ -226,7 +228,7 @@ run: deps ## the demonstration: a small world, real traffic, a report (root)
 test: deps ## unit tests and end-to-end tests (root; PYTEST_ARGS= for pytest)
 	@$(SUBMAKE) all tools unit
 	@if [ "$$(id -u)" = 0 ]; then \
-		FENDER_BUILD='$(abspath $(B))' $(PYTHON) -m pytest -p no:cacheprovider $(PYTEST_ARGS) tests/e2e; \
+		FENDER_BUILD='$(abspath $(B))' $(PYTHON) -m pytest -p no:cacheprovider -n $(TEST_JOBS) $(PYTEST_ARGS) tests/e2e; \
 	else \
 		echo 'end-to-end tests skipped: they make network namespaces and AF_XDP sockets, run as root'; \
 	fi
