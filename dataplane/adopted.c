@@ -6,73 +6,11 @@
 #include <string.h>
 
 #include "dataplane/policy/adoption.h"
-#include "shm/registry.h"
+#include "dataplane/policy/view_bind.h"
 
 _Static_assert(MAX_ADDRESSES <= UINT8_MAX + 1, "endpoint_address holds a position");
 
 enum { DEFAULT_DRAIN_MS = 30000 }; /* POLICY's, for clusters that left it */
-
-/* One kind of names: positions in the image and slots of the registry, both ways. */
-struct names {
-	const struct registry_entry *entries;
-	uint32_t slots;
-	const uint8_t *first_key; /* of an array whose elements have a key */
-	size_t element_bytes;
-	uint32_t count;
-	const uint16_t **slot;
-	const uint16_t **at;
-};
-
-/* Both maps of one kind, in memory that ends at *@maps afterwards. */
-static int bind_names(const struct names *n, uint16_t **maps)
-{
-	uint16_t *slot = *maps;
-	uint16_t *at = slot + n->count;
-
-	*n->slot = slot;
-	*n->at = at;
-	*maps = at + n->slots;
-	memset(at, 0xff, n->slots * sizeof(*at));
-	for (uint32_t i = 0; i < n->count; i++) {
-		uint64_t key;
-		uint32_t found;
-
-		memcpy(&key, n->first_key + i * n->element_bytes, sizeof(key));
-		found = registry_find(n->entries, n->slots, key);
-		if (found >= n->slots || found >= VIEW_NONE)
-			return -ENOENT;
-		slot[i] = (uint16_t)found;
-		at[found] = (uint16_t)i;
-	}
-	return 0;
-}
-
-static int bind_all(struct adopted *a, const struct region *r)
-{
-	const struct image_header *image = a->image;
-	struct policy_view *v = &a->view;
-	const struct names kinds[] = {
-		{r->listener_registry, r->shape.listener_slots, (const uint8_t *)&v->listeners->key,
-		 sizeof(*v->listeners), image->listeners.count, &v->listener_slot, &v->listener_at},
-		{r->cluster_registry, r->shape.cluster_slots, (const uint8_t *)&v->clusters->key,
-		 sizeof(*v->clusters), image->clusters.count, &v->cluster_slot, &v->cluster_at},
-		{r->endpoint_registry, r->shape.endpoint_slots, (const uint8_t *)&v->endpoints->key,
-		 sizeof(*v->endpoints), image->endpoints.count, &v->endpoint_slot, &v->endpoint_at},
-	};
-	const size_t count = sizeof(kinds) / sizeof(kinds[0]);
-	size_t places = 0;
-	uint16_t *maps;
-	int rc = 0;
-
-	for (size_t i = 0; i < count; i++)
-		places += kinds[i].count + kinds[i].slots;
-	maps = a->maps = malloc(places * sizeof(*maps));
-	if (!maps)
-		return -ENOMEM;
-	for (size_t i = 0; i < count && rc == 0; i++)
-		rc = bind_names(&kinds[i], &maps);
-	return rc;
-}
 
 static int find_stale_tables(struct adopted *a)
 {
@@ -143,16 +81,8 @@ int adopted_create(struct adopted **out, struct image_header *image, const struc
 	}
 	a->image = image;
 	a->generation = image->generation;
-	a->view = (struct policy_view){
-		.image = image,
-		.listeners = IMAGE_ARRAY(image, struct image_listener, listeners),
-		.clusters = IMAGE_ARRAY(image, struct image_cluster, clusters),
-		.endpoints = IMAGE_ARRAY(image, struct image_endpoint, endpoints),
-		.tables = IMAGE_ARRAY(image, uint16_t, tables),
-		.points = IMAGE_ARRAY(image, uint64_t, points),
-	};
 	find_own_addresses(a);
-	rc = bind_all(a, region);
+	rc = view_bind(&a->view, image, region, &a->maps);
 	if (rc == 0)
 		rc = take_ends(a, region);
 	if (rc == 0)
