@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "tests/unit/dataplane/suite.h"
-#include "tests/unit/ebpf/xdp_world.h"
+#include "tests/unit/ebpf/xdp_suite.h"
 
 static struct world world;
 
@@ -542,21 +541,6 @@ int main(void)
 		SUITE_TEST(limits_change_under_a_live_connection),
 		CU_TEST_INFO_NULL,
 	};
-	int rc = world_open(&world);
 
-	if (rc > 0) {
-		printf("skipped: %s\n", world.error);
-		return 0;
-	}
-	if (!rc)
-		rc = world_load(&world);
-	if (!rc)
-		rc = world_apply(&world);
-	if (rc)
-		printf("no world: %d %s\n", rc, world.error);
-	else
-		world_attach(&world, 1);
-	rc = rc ? 1 : suite_run("xdp: limits", tests);
-	world_close(&world);
-	return rc;
+	return world_suite(&world, "xdp: limits", tests);
 }

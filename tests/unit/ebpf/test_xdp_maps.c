@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "ebpf/object.h"
-#include "tests/unit/dataplane/suite.h"
-#include "tests/unit/ebpf/xdp_world.h"
+#include "tests/unit/ebpf/xdp_suite.h"
 
 static struct world world;
 
@@ -468,21 +467,6 @@ int main(void)
 		SUITE_TEST(listener_that_is_kept_has_its_limits),
 		CU_TEST_INFO_NULL,
 	};
-	int rc = world_open(&world);
 
-	if (rc > 0) {
-		printf("skipped: %s\n", world.error);
-		return 0;
-	}
-	if (!rc)
-		rc = world_load(&world);
-	if (!rc)
-		rc = world_apply(&world);
-	if (rc)
-		printf("no world: %d %s\n", rc, world.error);
-	else
-		world_attach(&world, 1);
-	rc = rc ? 1 : suite_run("xdp: maps", tests);
-	world_close(&world);
-	return rc;
+	return world_suite(&world, "xdp: maps", tests);
 }

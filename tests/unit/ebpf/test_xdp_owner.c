@@ -2,8 +2,7 @@
 /* Whose a frame is, and where it goes: the XDP program without limits. */
 #include <stdio.h>
 
-#include "tests/unit/dataplane/suite.h"
-#include "tests/unit/ebpf/xdp_world.h"
+#include "tests/unit/ebpf/xdp_suite.h"
 
 static struct world world;
 
@@ -404,21 +403,6 @@ int main(void)
 		SUITE_TEST(interface_without_configuration_passes_and_counts),
 		CU_TEST_INFO_NULL,
 	};
-	int rc = world_open(&world);
 
-	if (rc > 0) {
-		printf("skipped: %s\n", world.error);
-		return 0;
-	}
-	if (!rc)
-		rc = world_load(&world);
-	if (!rc)
-		rc = world_apply(&world);
-	if (rc)
-		printf("no world: %d %s\n", rc, world.error);
-	else
-		world_attach(&world, 1);
-	rc = rc ? 1 : suite_run("xdp: whose a frame is", tests);
-	world_close(&world);
-	return rc;
+	return world_suite(&world, "xdp: whose a frame is", tests);
 }
