@@ -85,11 +85,15 @@ static void on_read(uv_work_t *work, int status)
 
 static void read_later(struct limits_measure *m, enum phase phase)
 {
+	int rc;
+
 	m->phase = phase;
 	m->work.data = m;
-	m->rc = uv_queue_work(m->config.loop, &m->work, read_buckets, on_read);
-	if (m->rc)
+	rc = uv_queue_work(m->config.loop, &m->work, read_buckets, on_read);
+	if (rc) { /* else m->rc is the thread's */
+		m->rc = rc;
 		finish(m);
+	}
 }
 
 static void on_timer(uv_timer_t *timer)

@@ -117,6 +117,7 @@ static int add_listeners(struct limits_wish *w, const struct image_header *image
 			.interface = (uint8_t)from[i].interface,
 			.rules = limits_rules_of(&from[i].rate_limit),
 		};
+		w->listeners[i].rules.udp_idle_ms = clusters[from[i].cluster].timeouts.idle_udp_ms;
 	}
 	w->policy.listener_count = image->listeners.count;
 	return 0;

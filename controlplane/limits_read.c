@@ -9,6 +9,8 @@
 
 #include "controlplane/limits_private.h"
 
+enum { FINE_FROM = HISTOGRAM_FINER - HISTOGRAM_FIRST_POWER };
+
 static int read_counters(const struct limits *l, uint32_t row, struct limit_counters *sum)
 {
 	struct limit_counters *each = calloc(l->cpus, sizeof(*each));
@@ -60,6 +62,39 @@ int limits_forget_listener(struct limits *l, uint32_t number)
 		 bpf_map_update_elem(l->fd.listener_words, &number, &words, BPF_ANY))
 		rc = -errno;
 	free(none);
+	return rc;
+}
+
+static void add_times(struct histogram_sum *sum, const struct limit_times *from)
+{
+	sum->under += from->under;
+	sum->over += from->over;
+	sum->count += from->under + from->over;
+	for (int i = 0; i < LIMIT_TIME_BUCKETS; i++) {
+		sum->bucket[i] += from->bucket[i];
+		sum->count += from->bucket[i];
+	}
+}
+
+int limits_verdict_times(const struct limits *l, struct histogram_sum *sum)
+{
+	struct limit_times *each = calloc(l->cpus, sizeof(*each));
+	const uint32_t row = 0;
+	uint64_t sum_ns = 0;
+	int rc = 0;
+
+	_Static_assert((int)FINE_FROM == (int)LIMIT_TIME_SHIFT, "both begin at the same time");
+	*sum = (struct histogram_sum){.finer = HISTOGRAM_FINER};
+	if (!each)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(l->fd.verdict_times, &row, each))
+		rc = -errno;
+	for (uint32_t cpu = 0; cpu < l->cpus && !rc; cpu++) {
+		add_times(sum, &each[cpu]);
+		sum_ns += each[cpu].sum_ns;
+	}
+	sum->sum_us = sum_ns / 1000;
+	free(each);
 	return rc;
 }
 

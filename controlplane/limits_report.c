@@ -9,6 +9,8 @@
 
 #include "controlplane/limits_policy.h"
 #include "controlplane/liveness.h"
+#include "controlplane/stats_json_parts.h"
+#include "controlplane/stats_limits.h"
 #include "shm/limit_counters.h"
 #include "shm/names.h"
 #include "shm/registry.h"
@@ -52,7 +54,10 @@ struct limits_report {
 	struct reading second;
 	struct row rows[LIMITS_REPORT_ROWS]; /* most refused first */
 	size_t row_count;
-	uint32_t chain[CHAINS]; /* of rows: first position + 1; 0: empty */
+	struct histogram_sum times[LIMIT_HOOKS];
+	struct json_text text;                  /* but for what closes it */
+	size_t row_end[LIMITS_REPORT_ROWS + 1]; /* bytes of it with so many rows */
+	uint32_t chain[CHAINS];                 /* of rows: first position + 1; 0: empty */
 };
 
 static int copy_listeners(struct limits_report *r, const struct image_header *policy)
@@ -93,6 +98,7 @@ void limits_report_free(struct limits_report *r)
 	limits_wish_free(r->wish);
 	free(r->names);
 	free(r->rules);
+	free(r->text.text);
 	free(r);
 }
 
@@ -350,21 +356,6 @@ static void make_rows(struct limits_report *r)
 	qsort(r->rows, r->row_count, sizeof(*r->rows), rows_most_refused_first);
 }
 
-int limits_report_read(struct limits_report *r)
-{
-	int second = r->second.time_ns != 0;
-	int rc;
-
-	r->first = r->second;
-	r->second.count = 0;
-	r->second.time_ns = monotonic_ns();
-	rc = read_xdp(r);
-	each_connection(r, offer_workers);
-	if (rc == 0 && second)
-		make_rows(r);
-	return rc;
-}
-
 /* -- as JSON ------------------------------------------------------------------------------- */
 
 static int find_listener(const struct limits_report *r, uint32_t number)
@@ -441,20 +432,59 @@ static int has_limits(const struct image_rate_limit *rules)
 	       rules->listener.algorithm;
 }
 
-json_t *limits_report_json(const struct limits_report *r, size_t count)
+static json_t *head_json(const struct limits_report *r)
 {
 	uint64_t ns = r->second.time_ns - r->first.time_ns;
 	json_t *root = json_object();
-	json_t *rows = json_array();
 	json_int_t limited = 0;
 
 	for (size_t i = 0; i < r->wish->policy.listener_count; i++)
 		limited += has_limits(&r->rules[i]);
-	for (size_t i = 0; i < r->row_count && i < count; i++)
-		json_array_append_new(rows, row_json(r, &r->rows[i]));
 	json_object_set_new(root, "interval_ms", json_integer((json_int_t)(ns / 1000000)));
 	json_object_set_new(root, "limited_listeners", json_integer(limited));
 	json_object_set_new(root, "limited_connections", json_integer((json_int_t)r->row_count));
-	json_object_set_new(root, "connections", rows);
+	json_object_set_new(root, "verdicts", stats_json_verdict_times(r->times));
 	return root;
+}
+
+static void write_text(struct limits_report *r)
+{
+	json_text_open(&r->text, head_json(r));
+	json_text_rows(&r->text, "connections");
+	r->row_end[0] = r->text.bytes;
+	for (size_t i = 0; i < r->row_count; i++) {
+		json_text_row(&r->text, row_json(r, &r->rows[i]));
+		r->row_end[i + 1] = r->text.bytes;
+	}
+}
+
+struct admin_text limits_report_answer(const struct limits_report *r, size_t count)
+{
+	struct json_text copy = {.failed = r->text.failed};
+
+	json_text_add(&copy, r->text.text, r->row_end[count < r->row_count ? count : r->row_count]);
+	json_text_end_rows(&copy);
+	json_text_close(&copy);
+	return json_text_answer(&copy);
+}
+
+/* -- the readings -------------------------------------------------------------------------- */
+
+int limits_report_read(struct limits_report *r)
+{
+	int second = r->second.time_ns != 0;
+	int rc;
+
+	r->first = r->second;
+	r->second.count = 0;
+	r->second.time_ns = monotonic_ns();
+	rc = read_xdp(r);
+	each_connection(r, offer_workers);
+	if (rc == 0 && second)
+		rc = stats_limits_times(r->times, r->region, r->maps);
+	if (rc == 0 && second) {
+		make_rows(r);
+		write_text(r);
+	}
+	return rc;
 }

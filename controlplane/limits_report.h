@@ -6,8 +6,7 @@
 #ifndef FENDER_CONTROLPLANE_LIMITS_REPORT_H
 #define FENDER_CONTROLPLANE_LIMITS_REPORT_H
 
-#include <jansson.h>
-
+#include "controlplane/json_text.h"
 #include "controlplane/limits.h"
 #include "shm/image.h"
 #include "shm/region.h"
@@ -25,12 +24,12 @@ struct limits_report *limits_report_create(const struct limits *maps, const stru
 void limits_report_free(struct limits_report *report);
 
 /*
- * First and second reading. Any thread, one at a time. Cost: a walk over all buckets and
- * connections (some 10 ms for 100,000). Return: 0, -errno.
+ * First and second reading; the second also writes the answer. Any thread, one at a time. Cost: a
+ * walk over all buckets and connections (some 10 ms for 100,000). Return: 0, -errno.
  */
 int limits_report_read(struct limits_report *report);
 
-/* After the second: the @count that were refused most in between. NULL: no memory. */
-json_t *limits_report_json(const struct limits_report *report, size_t count);
+/* After the second: the @count that were refused most in between. A copy; text NULL: no memory. */
+struct admin_text limits_report_answer(const struct limits_report *report, size_t count);
 
 #endif

@@ -8,7 +8,8 @@
  * as long as the listener's coarse word allows; that word lies in an array and is never evicted.
  * Beyond it a bucket begins empty, and the SYN itself passes. Any other TCP miss (evicted, or older
  * than the limits) begins empty, and is refused without an entry beyond the coarse word. So
- * churning the LRU maps earns at most what docs/limiter.md "Eviction" says.
+ * churning the LRU maps earns at most what docs/limiter.md "Eviction" says. A UDP flow that was
+ * quiet for the listener's idle time begins anew, charged as a start.
  */
 #ifndef FENDER_EBPF_XDP_JUDGE_H
 #define FENDER_EBPF_XDP_JUDGE_H
@@ -130,14 +131,17 @@ static __always_inline __u32 refusal(__u32 why, __u32 verdict, __u8 action)
 }
 
 /* A connection's start: per source, then per listener. */
-static __always_inline __u32 judge_start(const struct judged *j)
+__attribute__((noinline)) __u32 judge_start(const struct frame *f, const struct owner *o,
+					    const struct limit_rules *rules, __u64 now_ns)
 {
-	const struct limit_rules *rules = j->rules;
+	const struct judged packet = {f, o, rules, now_ns}, *j = &packet;
 	__u32 verdict = LIMIT_VERDICT_PASSED;
 	struct limit_source *source = 0;
 	struct limit_listener *listener;
 	__u32 why;
 
+	if (!f || !o || !rules)
+		return LIMIT_VERDICT_CONTENDED;
 	if (rules->present & LIMIT_HAS_SOURCE) {
 		source = source_state(j);
 		if (!source) /* the map found no entry to evict: refused, as if contended */
@@ -236,7 +240,8 @@ static __always_inline int coarse_allows(const struct judged *j)
 /* The entry of a miss; @full, or empty. NULL: the map found none to evict. */
 static __always_inline struct limit_flow *flow_begin(const struct judged *j, int full)
 {
-	struct limit_flow fresh = {.shape = j->rules->connection_shape};
+	struct limit_flow fresh = {.shape = j->rules->connection_shape,
+				   .seen = limit_tick(j->now_ns)};
 
 	flow_words(&fresh, j, full);
 	flow_add(j, &fresh);
@@ -277,6 +282,35 @@ static __always_inline __u32 judge_flow(struct limit_flow *flow, const struct ju
 	return refusal(why, LIMIT_VERDICT_CONNECTION, LIMIT_DROP);
 }
 
+/*
+ * A UDP flow that was quiet for so long is over, and this packet begins another. By the client's
+ * packets alone: the endpoint's do not come by here. Of CPUs that meet the pause at once each may
+ * charge a start.
+ */
+static __always_inline int is_over(const struct limit_flow *flow, const struct judged *j)
+{
+	__u32 seen = *(const volatile __u32 *)&flow->seen;
+
+	return j->rules->udp_idle &&
+	       (__s32)(limit_tick(j->now_ns) - seen) > (__s32)j->rules->udp_idle;
+}
+
+/* Only what passes keeps a flow, as in the worker. */
+static __always_inline void flow_seen(struct limit_flow *flow, const struct judged *j)
+{
+	__u32 tick = limit_tick(j->now_ns);
+
+	if (*(volatile __u32 *)&flow->seen != tick)
+		*(volatile __u32 *)&flow->seen = tick;
+}
+
+/* What it has used is forgotten. */
+static __always_inline void flow_refill(struct limit_flow *flow, const struct judged *j)
+{
+	flow_words(flow, j, 1);
+	count_event(j->o->listener, LIMIT_EVENT_FULL_START);
+}
+
 /* @would: verdict of an observed limit met earlier, told unless a later one changes something. */
 static __always_inline __u32 worse(__u32 verdict, __u32 would)
 {
@@ -297,24 +331,29 @@ static __always_inline __u32 judge_to_endpoint(const struct judged *j)
 	int limited = (present & LIMIT_TO_ENDPOINT) && (present & LIMIT_PER_CONNECTION);
 	int udp = j->f->kind == FRAME_UDP;
 	int start = is_syn(j->f);
-	__u32 would = LIMIT_VERDICT_PASSED;
+	__u32 verdict, would = LIMIT_VERDICT_PASSED;
 	struct limit_flow *flow = 0;
-	int full = 0;
+	int again, full = 0;
 
 	if (limited || (udp && (present & LIMIT_PER_START)))
 		flow = flow_find(j);
 	else if (!start)
 		return would;
-	start |= udp && !flow;
+	again = udp && flow && is_over(flow, j);
+	start |= udp && (!flow || again);
 	if (start && (present & LIMIT_PER_START)) {
-		would = judge_start(j);
+		would = judge_start(j->f, j->o, j->rules, j->now_ns);
 		if (refuses(would))
 			return would;
 	}
-	if (!limited && (flow || !udp))
+	if (!limited && (flow || !udp)) {
+		if (flow)
+			flow_seen(flow, j);
 		return would;
-	if (!flow) {
+	}
+	if (!flow || again)
 		full = coarse_allows(j);
+	if (!flow) {
 		if (!start && !full)
 			return worse(refusal(LIMIT_REFUSED, LIMIT_VERDICT_COLD, j->rules->action),
 				     would);
@@ -325,7 +364,12 @@ static __always_inline __u32 judge_to_endpoint(const struct judged *j)
 			return would;
 	}
 	flow_renew(flow, j);
-	return worse(judge_flow(flow, j), would);
+	if (again && full)
+		flow_refill(flow, j);
+	verdict = judge_flow(flow, j);
+	if (udp && !refuses(verdict))
+		flow_seen(flow, j);
+	return worse(verdict, would);
 }
 
 /* By SNAT port: nothing is ever evicted, and a port in use has been limited as it was taken. */
@@ -348,6 +392,29 @@ static __always_inline __u32 judge_to_client(const struct judged *j)
 	return judge_flow(flow, j);
 }
 
+/* Global, so that it is no part of the ways through judge(). */
+__attribute__((noinline)) __u32 count_time(__u64 begun_ns)
+{
+	__u64 took_ns = bpf_ktime_get_ns() - begun_ns;
+	__u32 row = 0;
+	struct limit_times *t = bpf_map_lookup_elem(&verdict_times, &row);
+	__u32 bucket;
+
+	if (!t)
+		return 0;
+	t->sum_ns += took_ns;
+	if (!took_ns) {
+		t->under++;
+	} else if (took_ns > (HISTOGRAM_ONE << LIMIT_TIME_OCTAVES) >> LIMIT_TIME_SHIFT) {
+		t->over++;
+	} else {
+		bucket = histogram_bucket_of(took_ns << LIMIT_TIME_SHIFT);
+		if (bucket < LIMIT_TIME_BUCKETS)
+			t->bucket[bucket]++;
+	}
+	return 0;
+}
+
 /*
  * Return: enum limit_verdict_name. Packets that are neither TCP nor UDP pass. Inlined it costs
  * every frame 20 ns, and the verifier twice the work.
@@ -356,7 +423,7 @@ __attribute__((noinline)) __u32 judge(const struct frame *f, const struct owner 
 {
 	struct judged j = {.f = f, .o = o};
 	struct limit_config *c;
-	__u32 row = 0;
+	__u32 verdict, row = 0;
 
 	if (!f || !o || (f->kind != FRAME_TCP && f->kind != FRAME_UDP))
 		return LIMIT_VERDICT_PASSED;
@@ -368,7 +435,10 @@ __attribute__((noinline)) __u32 judge(const struct frame *f, const struct owner 
 	if (!j.rules || !j.rules->present)
 		return LIMIT_VERDICT_PASSED;
 	j.now_ns = bpf_ktime_get_ns();
-	return o->epoch ? judge_to_client(&j) : judge_to_endpoint(&j);
+	verdict = o->epoch ? judge_to_client(&j) : judge_to_endpoint(&j);
+	if (!(j.now_ns & LIMIT_TIMED_MASK))
+		count_time(j.now_ns);
+	return verdict;
 }
 
 #endif

@@ -16,6 +16,8 @@
 
 #include <stdint.h>
 
+#include "shm/histogram_bucket.h"
+
 enum histogram_kind {
 	HISTOGRAM_CONNECT,    /* an attempt's SYN to the endpoint's SYN-ACK */
 	HISTOGRAM_FIRST_BYTE, /* to the endpoint's first payload byte, see call_first_byte() */
@@ -26,11 +28,11 @@ enum histogram_kind {
 
 enum {
 	HISTOGRAM_OCTAVES = 32,
-	HISTOGRAM_OCTAVE_BUCKETS = 16,
 	HISTOGRAM_ALL_BUCKETS = HISTOGRAM_OCTAVES * HISTOGRAM_OCTAVE_BUCKETS,
 	HISTOGRAM_SCHEMA = 4,        /* of Prometheus: 2^4 buckets an octave */
 	HISTOGRAM_FIRST_POWER = -20, /* the first bucket begins at 2^-20 s */
 	HISTOGRAM_SLOT_BLOCKS = 16,  /* in the pool, for each cluster slot */
+	HISTOGRAM_FINER = 10,        /* octaves that verdicts begin below the others: 2^-30 s */
 };
 
 struct latency_histogram {
@@ -48,11 +50,25 @@ struct cluster_histograms {
 };
 _Static_assert(sizeof(struct cluster_histograms) == 512, "ABI");
 
-/* Number 0 of a pool is never dealt: its count[0] says how many of the others are. */
 struct histogram_block {
 	uint64_t count[HISTOGRAM_OCTAVE_BUCKETS];
 };
 _Static_assert(sizeof(struct histogram_block) == 128, "ABI");
+
+/*
+ * Block 0 of a pool, which is never dealt; and how long the worker's limiter took for its
+ * verdicts, a histogram whose octaves begin at 2^-30 s.
+ */
+struct histogram_pool_head {
+	uint64_t dealt; /* of the other blocks */
+	uint64_t sum_ns;
+	uint64_t under; /* 0 ns */
+	uint64_t over;  /* beyond 2^2 s */
+	uint64_t lost;
+	uint16_t block[HISTOGRAM_OCTAVES];
+	uint64_t pad[3];
+};
+_Static_assert(sizeof(struct histogram_pool_head) == sizeof(struct histogram_block), "ABI");
 
 /* One worker's. */
 struct histograms {
@@ -68,11 +84,16 @@ struct histograms {
 void histogram_record(const struct histograms *h, uint32_t slot, enum histogram_kind kind,
 		      uint64_t value_ns);
 
+/* Likewise the time of one verdict of the worker's limiter. */
+void histogram_record_verdict(const struct histograms *h, uint64_t value_ns);
+
 /* Zero the histograms of a slot that nobody writes any more; it keeps its blocks. */
 void histogram_clear(const struct histograms *h, uint32_t slot);
 
-/* A histogram as a reader has it, summed over workers. Bucket 0 begins at 2^-20 s. */
+/* A histogram as a reader has it, summed over workers. Bucket 0 begins at 2^(-20 - finer) s. */
 struct histogram_sum {
+	uint32_t finer; /* 0; verdicts: HISTOGRAM_FINER */
+	uint32_t pad;
 	uint64_t count; /* under, over and all buckets */
 	uint64_t sum_us;
 	uint64_t under;
@@ -91,16 +112,23 @@ struct histograms region_histograms(const struct region *region, uint32_t worker
 void histogram_collect(struct histogram_sum *sum, const struct region *region, uint32_t slot,
 		       enum histogram_kind kind);
 
+/* Of the limiters of all workers. */
+void histogram_collect_verdicts(struct histogram_sum *sum, const struct region *region);
+
 /* What came since @then, an earlier reading of the same histogram. */
 void histogram_subtract(struct histogram_sum *now, const struct histogram_sum *then);
 
-/* Largest value in ns that bucket @bucket (0 .. HISTOGRAM_ALL_BUCKETS - 1) counts. */
+/*
+ * Largest value in ns that bucket @bucket (0 .. HISTOGRAM_ALL_BUCKETS - 1) of a histogram counts
+ * that begins at 2^-20 s.
+ */
 uint64_t histogram_upper_ns(uint32_t bucket);
 
 /**
  * histogram_quantile_ns() - the value that @per_10000 of the values do not exceed
  * @per_10000: 0 .. 10000; 9900 is p99
- * Within 2.2 % of the true one between 2^-20 s and 2^12 s, whose bounds stand for what is beyond.
+ * Within 2.2 % of the true one between 2^-20 s and 2^12 s (finer: both by so many octaves less),
+ * whose bounds stand for what is beyond.
  * Return: 0 when the histogram is empty.
  */
 uint64_t histogram_quantile_ns(const struct histogram_sum *sum, uint32_t per_10000);

@@ -302,6 +302,49 @@ static void a_reader_disturbs_no_writer(void)
 	CU_ASSERT_EQUAL(sum.count, 20000);
 }
 
+static void verdicts_are_counted_from_2_to_the_minus_30_on(void)
+{
+	static const uint64_t values[] = {0, 1, 2, 180, 180, 180, 180, 5000, UINT64_MAX};
+	enum { VALUES = sizeof(values) / sizeof(values[0]) };
+	struct region region;
+	struct histograms w0, w1;
+	uint64_t n = 0;
+
+	small_region(&region, "verdicts");
+	w0 = region_histograms(&region, 0);
+	w1 = region_histograms(&region, 1);
+	for (int i = 0; i < VALUES; i++)
+		histogram_record_verdict(i % 2 ? &w0 : &w1, values[i]);
+	histogram_record(&w0, 0, HISTOGRAM_CONNECT, MS);
+	histogram_collect_verdicts(&sum, &region);
+	CU_ASSERT_EQUAL(sum.count, VALUES);
+	CU_ASSERT_EQUAL(sum.under, 1);
+	CU_ASSERT_EQUAL(sum.over, 1);
+	CU_ASSERT_EQUAL(sum.lost, 0);
+	for (uint32_t i = 0; i < HISTOGRAM_ALL_BUCKETS; i++)
+		n += sum.bucket[i];
+	CU_ASSERT_EQUAL(n, VALUES - 2);
+	/* 176 to 184 ns, and 1 ns where whole ones are too coarse for more. */
+	CU_ASSERT_TRUE(is_near(histogram_quantile_ns(&sum, 5000), 180));
+	CU_ASSERT_EQUAL(histogram_quantile_ns(&sum, 1000), 0);
+	CU_ASSERT_EQUAL(histogram_quantile_ns(&sum, 2000), 1);
+	histogram_collect(&sum, &region, 0, HISTOGRAM_CONNECT);
+	CU_ASSERT_EQUAL(sum.count, 1);
+	CU_ASSERT_EQUAL(sum.finer, 0);
+	region_close(&region);
+}
+
+static void verdicts_without_a_pool_or_of_a_full_one_do_no_harm(void)
+{
+	const struct histograms none = {0};
+
+	histogram_record_verdict(&none, 100);
+	begin(1);
+	histogram_record_verdict(&h, 100);
+	CU_ASSERT_EQUAL(((struct histogram_pool_head *)pool)->lost, 1);
+	CU_ASSERT_EQUAL(((struct histogram_pool_head *)pool)->sum_ns, 100);
+}
+
 static void kinds_have_names(void)
 {
 	CU_ASSERT_STRING_EQUAL(histogram_name(HISTOGRAM_FIRST_BYTE), "first_byte");
@@ -324,6 +367,8 @@ int main(void)
 		TEST(a_difference_is_what_came_between),
 		TEST(nothing_is_recorded_where_there_is_no_memory),
 		TEST(a_region_has_one_for_each_worker),
+		TEST(verdicts_are_counted_from_2_to_the_minus_30_on),
+		TEST(verdicts_without_a_pool_or_of_a_full_one_do_no_harm),
 		TEST(a_reader_disturbs_no_writer),
 		TEST(kinds_have_names),
 	};
