@@ -4,12 +4,15 @@
 #include "dataplane/log.h"
 #include "dataplane/netdev.h"
 #include "dataplane/xdp_program.h"
+#include "ebpf/capability.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,7 +99,8 @@ int af_xdp_probe(struct port *port, const char *netdev, uint32_t mtu, uint32_t w
 		return rc;
 	}
 	netdev_keep_vlan_tags(&dev);
-	if (!port->shared)
+	/* Not where it is no use: closing it lasts an RCU grace period, after a kill as well. */
+	if (!port->shared && !dev.passes_all)
 		port->multicast_fd = netdev_all_multicast(&dev);
 	if (!port->ours)
 		xdp_program_make_way(dev.if_index);
@@ -189,7 +193,7 @@ static void close_queue(struct port *port)
 	char name[RTE_ETH_NAME_MAX_LEN];
 
 	rte_eth_dev_get_name_by_port(id, name);
-	xdp_program_enter(&port->program);
+	xdp_program_enter(&port->program, port->row);
 	rte_eth_dev_stop(id);
 	rte_vdev_uninit(name);
 	xdp_program_leave();
@@ -229,24 +233,72 @@ static int attach(const struct port *port, const struct ports *ports, char *why,
 	return 0;
 }
 
+/* What sockets need beside the program's loading, ours or libxdp's. NULL: all is there. */
+static const char *missing_capability(const struct port *port)
+{
+	static const struct capability needed[] = {
+		{CAP_NET_RAW, CAP_NET_RAW, "CAP_NET_RAW"},
+		{CAP_NET_ADMIN, CAP_NET_ADMIN, "CAP_NET_ADMIN"},
+		/* libxdp asks for its program's maps by number */
+		{CAP_SYS_ADMIN, CAP_SYS_ADMIN, "CAP_SYS_ADMIN (limiter: xdp does without)"},
+	};
+
+	return capability_missing(needed, port->ours ? 2 : 3);
+}
+
+/* Buffers are pinned, once for each socket: without CAP_IPC_LOCK as far as RLIMIT_MEMLOCK goes. */
+static int may_lock(const struct ports *ports, size_t *bytes)
+{
+	static const struct capability lock = {CAP_IPC_LOCK, CAP_IPC_LOCK, "CAP_IPC_LOCK"};
+	struct rlimit limit;
+
+	*bytes = 0;
+	for (uint32_t i = 0; i < ports->count; i++)
+		if (ports->port[i].kind == DEVICE_AF_XDP)
+			*bytes += ports->port[i].queues * ports->buffers.bytes;
+	return !capability_missing(&lock, 1) || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
+	       limit.rlim_cur >= *bytes;
+}
+
+/*
+ * Why there is no socket. Return: -EPERM, which trying again does not change; -EAGAIN: the kernel
+ * takes a dead process's queue in a work item of its own, which may wait for others' network
+ * changes: it may be free in a moment.
+ */
+static int explain(const struct port *port, const struct ports *ports, int rc, char *why,
+		   size_t why_size)
+{
+	const char *missing = missing_capability(port);
+	size_t bytes;
+	int locks = may_lock(ports, &bytes);
+	int used = snprintf(why, why_size, "no AF_XDP socket on queue %u of %s: ", port->open,
+			    port->device);
+
+	why += used;
+	why_size -= (size_t)used;
+	if (missing)
+		snprintf(why, why_size, "%s is missing", missing);
+	else if (!locks)
+		snprintf(why, why_size,
+			 "CAP_IPC_LOCK is missing, and RLIMIT_MEMLOCK below the %zu KiB that all "
+			 "sockets pin",
+			 bytes / 1024);
+	else
+		snprintf(why, why_size, "%s", log_cause()[0] ? log_cause() : strerror(-rc));
+	return missing || !locks ? -EPERM : -EAGAIN;
+}
+
 int af_xdp_open(struct port *port, const struct ports *ports, char *why, size_t why_size)
 {
 	for (uint16_t q = 0; q < port->queues; q++) {
 		int rc;
 
 		log_cause_forget();
-		xdp_program_enter(&port->program);
+		xdp_program_enter(&port->program, port->row);
 		rc = open_queue(port, ports, q);
 		xdp_program_leave();
-		if (rc) {
-			snprintf(why, why_size, "no AF_XDP socket on queue %u of %s: %s", q,
-				 port->device, log_cause()[0] ? log_cause() : strerror(-rc));
-			/*
-			 * The kernel takes a dead process's queue in a work item of its own, which
-			 * may wait for others' network changes: it may be free in a moment.
-			 */
-			return -EAGAIN;
-		}
+		if (rc)
+			return explain(port, ports, rc, why, why_size);
 	}
 	return port->ours ? attach(port, ports, why, why_size) : 0;
 }

@@ -21,6 +21,8 @@ enum {
 	MEMORY_MIB = 32,
 };
 
+static int started;
+
 struct arguments {
 	char *argv[MAX_ARGS + 1];
 	int argc;
@@ -192,6 +194,8 @@ int eal_start(const struct image_header *image, const char *instance, char *why,
 	static struct arguments a;
 	int rc;
 
+	if (started)
+		return 0;
 	argument(&a, "fender-dataplane");
 	argument(&a, "--no-telemetry");
 	argument(&a, "--file-prefix=fender-%s", instance);
@@ -210,10 +214,12 @@ int eal_start(const struct image_header *image, const char *instance, char *why,
 		snprintf(why, why_size, "DPDK does not start: %s", log_cause());
 		return rte_errno ? -rte_errno : -EIO;
 	}
+	started = 1;
 	return 0;
 }
 
 void eal_stop(void)
 {
 	rte_eal_cleanup();
+	started = 0;
 }

@@ -61,6 +61,7 @@ static void read_driver(int fd, struct netdev *dev)
 
 	dev->software = ask_ethtool(fd, dev->name, &driver) != 0 || driver.bus_info[0] == '\0' ||
 			strcmp(driver.driver, "virtio_net") == 0;
+	dev->passes_all = strcmp(driver.driver, "veth") == 0 || strcmp(driver.driver, "tun") == 0;
 }
 
 static int read_basics(int fd, struct netdev *dev)

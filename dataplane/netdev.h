@@ -13,7 +13,8 @@ struct netdev {
 	int up;       /* administratively */
 	int running;  /* and with a carrier */
 	int software; /* no hardware behind it, or a virtual machine's: checksums may be partial */
-	uint32_t mtu; /* IP bytes */
+	int passes_all; /* a veth or tap: its driver knows no filter of addresses */
+	uint32_t mtu;   /* IP bytes */
 	uint32_t rx_queues;
 	uint32_t tx_queues;
 	uint8_t combined; /* they come in pairs: channels are set as such */

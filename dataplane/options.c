@@ -10,19 +10,20 @@
 
 #include "shm/version.h"
 
-static const char usage[] = "Usage: fender-dataplane --region PATH --instance NAME [options]\n"
-			    "The packet path of Fender; `fender run` starts it.\n"
-			    "\n"
-			    "  --region PATH      the shared region, made by the control plane\n"
-			    "  --instance NAME    names the files in the run directory\n"
-			    "  --run-dir DIR      lock and wake FIFO (default /run/fender)\n"
-			    "  --bpf-root DIR     where the limiter's maps are pinned\n"
-			    "  --takeover FD      prepare, say so to FD, then take over from the\n"
-			    "                     dataplane that runs\n"
-			    "  --log-level LEVEL  error, warn, info (default) or debug\n"
-			    "  --log-format F     text (default) or json\n"
-			    "  --version          print the version\n"
-			    "  --help             print this\n";
+static const char usage[] =
+	"Usage: fender-dataplane --region PATH --instance NAME [options]\n"
+	"The packet path of Fender; `fender run` starts it.\n"
+	"\n"
+	"  --region PATH      the shared region, made by the control plane\n"
+	"  --instance NAME    names the files in the run directory\n"
+	"  --run-dir DIR      lock and wake FIFO (default /run/fender)\n"
+	"  --bpf-root DIR     where the limiter's maps are pinned\n"
+	"  --takeover FD      prepare, say so to FD, then take over from the\n"
+	"                     dataplane that runs; FD `dead`: of one that dies\n"
+	"  --log-level LEVEL  error, warn, info (default) or debug\n"
+	"  --log-format F     text (default) or json\n"
+	"  --version          print the version\n"
+	"  --help             print this\n";
 
 static enum options_result wrong(const char *what, const char *which)
 {
@@ -74,8 +75,9 @@ enum options_result options_read(struct options *o, int argc, char **argv)
 	};
 	int option, level, format;
 
-	*o = (struct options){
-		.run_dir = "/run/fender", .takeover_fd = -1, .log_level = LOG_LEVEL_INFO};
+	*o = (struct options){.run_dir = "/run/fender",
+			      .takeover_fd = TAKEOVER_NONE,
+			      .log_level = LOG_LEVEL_INFO};
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (option) {
 		case 'r':
@@ -91,8 +93,9 @@ enum options_result options_read(struct options *o, int argc, char **argv)
 			o->bpf_root = optarg;
 			break;
 		case 't':
-			o->takeover_fd = descriptor_of(optarg);
-			if (o->takeover_fd < 0)
+			o->takeover_fd =
+				strcmp(optarg, "dead") == 0 ? TAKEOVER_DEAD : descriptor_of(optarg);
+			if (o->takeover_fd == TAKEOVER_NONE)
 				return wrong("no such descriptor: ", optarg);
 			break;
 		case 'l':

@@ -5,14 +5,18 @@
 
 #include "dataplane/log.h"
 
-enum { OPTIONS_PATH_BYTES = 256 };
+enum {
+	OPTIONS_PATH_BYTES = 256,
+	TAKEOVER_NONE = -1,
+	TAKEOVER_DEAD = -2, /* of a dataplane that is dying: nobody is told when we are ready */
+};
 
 struct options {
 	const char *region;
 	const char *instance;
 	const char *run_dir;
 	const char *bpf_root; /* NULL: no interface has our XDP program */
-	int takeover_fd;      /* -1: start at once; else see standby.h */
+	int takeover_fd;      /* TAKEOVER_NONE: start at once; else see standby.h */
 	enum log_level log_level;
 	enum log_format log_format;
 	char lock_path[OPTIONS_PATH_BYTES]; /* run_dir/instance.dataplane.lock */

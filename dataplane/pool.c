@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <linux/mman.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include <rte_errno.h>
 #include <rte_ether.h>
@@ -72,12 +74,43 @@ static void *map_small(size_t bytes, int huge_welcome)
 	return memory;
 }
 
-static int take_memory(struct pool *pool, size_t bytes, enum image_hugepages hugepages, char *why,
-		       size_t why_size)
+/* Does the system have so many pages of 2 MiB, free or not? */
+static int has_huge(size_t pages)
 {
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "re");
+	unsigned long all = 0;
+	char line[32];
+
+	if (!file)
+		return 0;
+	if (fgets(line, sizeof(line), file))
+		all = strtoul(line, NULL, 10);
+	fclose(file);
+	return all >= pages;
+}
+
+static void *wait_for_huge(size_t bytes, uint32_t patience_ms)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	void *memory = map_huge(bytes);
+
+	if (memory || !patience_ms || !has_huge(bytes / HUGE_BYTES))
+		return memory;
+	for (uint32_t ms = 0; ms < patience_ms && !memory; ms++) {
+		nanosleep(&pause, NULL);
+		memory = map_huge(bytes);
+	}
+	return memory;
+}
+
+static int take_memory(struct pool *pool, const struct pool_need *need,
+		       enum image_hugepages hugepages, char *why, size_t why_size)
+{
+	const size_t bytes = (size_t)need->buffers * need->buffer_bytes;
+
 	pool->bytes = round_up(bytes, HUGE_BYTES);
 	if (hugepages != HUGEPAGES_NEVER) {
-		pool->memory = map_huge(pool->bytes);
+		pool->memory = wait_for_huge(pool->bytes, need->patience_ms);
 		pool->hugetlb = pool->memory != NULL;
 	}
 	if (!pool->memory && hugepages == HUGEPAGES_ALWAYS) {
@@ -139,8 +172,7 @@ int pool_create(struct pool *pool, const struct pool_need *need, enum image_huge
 	if (need->iova_contiguous) {
 		rc = fill_from_eal(pool, need);
 	} else {
-		rc = take_memory(pool, (size_t)need->buffers * need->buffer_bytes, hugepages, why,
-				 why_size);
+		rc = take_memory(pool, need, hugepages, why, why_size);
 		if (rc)
 			return rc;
 		rc = fill_from(pool, need);

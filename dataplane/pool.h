@@ -18,6 +18,7 @@ struct pool_need {
 	uint32_t buffers;
 	uint32_t buffer_bytes; /* one buffer, its headers included; multiple of 64 */
 	int iova_contiguous;   /* hardware reads and writes them: memory comes from EAL */
+	uint32_t patience_ms;  /* 2 MiB pages in use may be free so long after the call */
 };
 
 struct pool {

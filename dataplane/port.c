@@ -17,6 +17,9 @@ enum {
 	WORKER_BUFFERS = 1024,  /* its cache, bursts, frames waiting for a next hop */
 	HANDOFF_BUFFERS = 1024, /* in rings to and from other workers, a worker */
 	REASON_BYTES = 512,
+	/* How long a restart waits for 2 MiB pages: where it can, where it cannot do without. */
+	HUGE_PATIENCE_MS = 20,
+	HUGE_PATIENCE_ALWAYS_MS = 1000,
 };
 
 static int probe(struct port *port, const struct image_header *image, char *why, size_t why_size)
@@ -68,8 +71,9 @@ static void close_port(struct port *port)
 		device_close(port);
 }
 
-static struct pool_need need_of(const struct ports *ports, const struct image_sidecar *sidecar)
+static struct pool_need need_of(const struct ports *ports, const struct ports_config *config)
 {
+	const struct image_sidecar *sidecar = &config->image->sidecar;
 	uint32_t workers = sidecar->workers;
 	struct pool_need need = {.buffers = workers * WORKER_BUFFERS + sidecar->buffers};
 	uint32_t mtu = 0;
@@ -85,15 +89,18 @@ static struct pool_need need_of(const struct ports *ports, const struct image_si
 		mtu = RTE_MAX(mtu, (uint32_t)port->mtu);
 	}
 	need.buffer_bytes = pool_buffer_bytes(mtu);
+	if (config->is_restart)
+		need.patience_ms = sidecar->hugepages == HUGEPAGES_ALWAYS ? HUGE_PATIENCE_ALWAYS_MS
+									  : HUGE_PATIENCE_MS;
 	return need;
 }
 
-static int create_pool(struct ports *ports, const struct image_header *image, char *why,
+static int create_pool(struct ports *ports, const struct ports_config *config, char *why,
 		       size_t why_size)
 {
-	struct pool_need need = need_of(ports, &image->sidecar);
-	int rc = pool_create(&ports->buffers, &need, (enum image_hugepages)image->sidecar.hugepages,
-			     why, why_size);
+	struct pool_need need = need_of(ports, config);
+	int rc = pool_create(&ports->buffers, &need,
+			     (enum image_hugepages)config->image->sidecar.hugepages, why, why_size);
 
 	if (rc)
 		return rc;
@@ -156,7 +163,7 @@ int ports_start(struct ports *ports, const struct ports_config *config, struct p
 			goto fail;
 		}
 	}
-	rc = create_pool(ports, image, why, why_size);
+	rc = create_pool(ports, config, why, why_size);
 	if (rc == 0)
 		rc = snat_owners_open(&ports->owners, ports, image, why, why_size);
 	if (rc)

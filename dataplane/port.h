@@ -64,6 +64,7 @@ struct ports_config {
 	const struct image_header *image;
 	const struct interface_control *control; /* [MAX_INTERFACES], in the region */
 	const char *bpf_root;                    /* NULL: none; must outlive the ports */
+	int is_restart; /* sockets of a dead process may still hold what is needed */
 };
 
 /**

@@ -10,7 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCK_TRIES = 10, LOCK_PAUSE_NS = 5000000, DIR_BYTES = 256 };
+enum {
+	LOCK_TRIES = 10,
+	LOCK_PAUSE_NS = 5000000,
+	DIR_BYTES = 256,
+	HIGH_FD = 768, /* above all others of a dataplane, below the usual limit of 1,024 */
+};
 
 static int fail(const char *path, int error, char *why, size_t why_size)
 {
@@ -69,6 +74,25 @@ int process_lock_take(const char *path, char *why, size_t why_size)
 	return fd;
 }
 
+void run_files_prepare(void)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, HIGH_FD);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The same with a number above all others, where there is room. */
+static int raise_fd(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
 int wake_fifo_open(const char *path, char *why, size_t why_size)
 {
 	struct stat st;
@@ -85,7 +109,7 @@ int wake_fifo_open(const char *path, char *why, size_t why_size)
 		snprintf(why, why_size, "%s is not a FIFO", path);
 		return -EEXIST;
 	}
-	return fd;
+	return raise_fd(fd);
 }
 
 void wake_fifo_drain(int fd)

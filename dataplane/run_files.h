@@ -17,7 +17,17 @@ int process_lock_take(const char *path, char *why, size_t why_size);
 /* The same, once: -EWOULDBLOCK also while the control plane looks whether the lock is held. */
 int process_lock_try(const char *path, char *why, size_t why_size);
 
-/* The FIFO, made when missing. Return: non-blocking descriptor that never reads end of file. */
+/*
+ * Before there are threads: make room for the FIFO's number. With threads that takes an RCU grace
+ * period, several milliseconds of a restart.
+ */
+void run_files_prepare(void);
+
+/*
+ * The FIFO, made when missing. Return: non-blocking descriptor that never reads end of file, higher
+ * than all others, so that it is the first to be closed when the process is killed: the control
+ * plane sees then that it has no reader.
+ */
 int wake_fifo_open(const char *path, char *why, size_t why_size);
 
 /* Swallow the bytes that woke us. */

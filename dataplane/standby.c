@@ -19,6 +19,8 @@ enum { LOCK_PAUSE_MS = 1, LINE_BYTES = 1024 };
 
 static void tell(int fd, const char *line)
 {
+	if (fd == TAKEOVER_DEAD)
+		return;
 	/* Nobody listens any more: then nobody is going to stop the other one either. */
 	(void)!write(fd, line, strlen(line));
 }
@@ -54,7 +56,9 @@ static int prepare(const struct options *o, char *why, size_t why_size)
 
 	if (!image)
 		return -EPROTO;
-	if (has_pci(image)) {
+	if (has_pci(image) && o->takeover_fd == TAKEOVER_DEAD) {
+		rc = 0; /* later, when its devices are free */
+	} else if (has_pci(image)) {
 		snprintf(why, why_size,
 			 "PCI devices belong to one process: with them an upgrade is a stop and a "
 			 "start");

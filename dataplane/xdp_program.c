@@ -2,10 +2,12 @@
 #include "dataplane/xdp_program.h"
 
 #include "dataplane/log.h"
+#include "ebpf/device.h"
+#include "ebpf/loaded.h"
+#include "ebpf/maps.h"
 #include "ebpf/object.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,10 +18,11 @@
 #include <xdp/xsk.h>
 
 /* A queue whose last owner has ended: the kernel frees it in a moment, on a busy machine later. */
-enum { QUEUE_TRIES = 200, QUEUE_PAUSE_MS = 5 };
+enum { QUEUE_TRIES = 1000, QUEUE_PAUSE_MS = 1 };
 
 static const struct attach_program none = {-1, -1};
 static const struct attach_program *entered;
+static uint32_t entered_row;
 
 static void name_other(const struct attach_found *found, const char *device, char *why,
 		       size_t why_size)
@@ -61,19 +64,6 @@ static void explain_bind(int rc, const char *root, const char *map, char *why, s
 		 map ? map : "interfaces", strerror(-rc), hint);
 }
 
-static int take_descriptors(struct attach_program *program, const struct bpf_object *object)
-{
-	const struct bpf_program *p = bpf_object__next_program(object, NULL);
-
-	program->program_fd = fcntl(bpf_program__fd(p), F_DUPFD_CLOEXEC, 0);
-	program->sockets_fd =
-		fcntl(bpf_object__find_map_fd_by_name(object, "xsks_map"), F_DUPFD_CLOEXEC, 0);
-	if (program->program_fd >= 0 && program->sockets_fd >= 0)
-		return 0;
-	xdp_program_close(program);
-	return -EMFILE;
-}
-
 static int load(struct attach_program *program, const struct xdp_device *device, char *why,
 		size_t why_size)
 {
@@ -86,15 +76,17 @@ static int load(struct attach_program *program, const struct xdp_device *device,
 		snprintf(why, why_size, "cannot open the XDP program: %s", strerror(-rc));
 		return rc;
 	}
-	rc = object_bind(object, device->root, device->row, &map);
+	rc = object_bind(object, device->root, &map);
 	if (rc)
 		explain_bind(rc, device->root, map, why, why_size);
 	else
 		rc = object_load(object, why, why_size);
 	if (rc == 0) {
-		rc = take_descriptors(program, object);
+		rc = loaded_take(program, object);
 		if (rc)
 			snprintf(why, why_size, "too many files are open");
+		else
+			loaded_pin(device->root, object); /* for the next device */
 	}
 	bpf_object__close(object);
 	return rc;
@@ -108,15 +100,21 @@ int xdp_program_load(struct attach_program *program, const struct xdp_device *de
 	*program = none;
 	if (rc)
 		return rc;
-	if (attach_reuse(device->root, device->if_index, device->row, program) == 0) {
+	if (attach_reuse(device->root, device->if_index, program) == 0) {
 		log_line(LOG_LEVEL_DEBUG, "event=xdp_program_kept device=%s", device->name);
 		return 0;
 	}
+	if (loaded_open(device->root, program) == 0) {
+		log_line(LOG_LEVEL_DEBUG, "event=xdp_program_met device=%s", device->name);
+		return 0;
+	}
+	log_line(LOG_LEVEL_DEBUG, "event=xdp_program_load device=%s", device->name);
 	return load(program, device, why, why_size);
 }
 
-void xdp_program_enter(const struct attach_program *program)
+void xdp_program_enter(const struct attach_program *program, uint32_t row)
 {
+	entered_row = row;
 	entered = program->program_fd >= 0 ? program : NULL;
 }
 
@@ -144,8 +142,14 @@ int xdp_program_attach(const struct attach_program *program, const struct xdp_de
 	struct attach_found found = {0};
 	int rc;
 
+	rc = device_set(device->root, device->if_index, device->row);
+	if (rc) {
+		snprintf(why, why_size, "cannot enter %s in the limiter's map %s/devices: %s",
+			 device->name, device->root, strerror(-rc));
+		return rc;
+	}
 	log_cause_forget();
-	rc = attach_replace(device->root, device->if_index, device->row, program);
+	rc = attach_replace(device->root, device->if_index, program);
 	if (rc == 0) {
 		if (attach_look(device->root, device->if_index, &found) == 0)
 			*generic = found.generic;
@@ -191,11 +195,14 @@ int __wrap_bpf_xdp_detach(int if_index, uint32_t flags, const struct bpf_xdp_att
 
 static int join(struct xsk_socket *xsk, uint32_t queue)
 {
+	const uint32_t key = entered_row * LIMIT_MAX_QUEUES + queue;
 	int fd = xsk_socket__fd(xsk);
 
-	if (!entered || bpf_map_update_elem(entered->sockets_fd, &queue, &fd, BPF_ANY) == 0)
+	if (!entered)
 		return 0;
-	return -errno;
+	if (queue >= LIMIT_MAX_QUEUES)
+		return -E2BIG;
+	return bpf_map_update_elem(entered->sockets_fd, &key, &fd, BPF_ANY) ? -errno : 0;
 }
 
 /* Asked again here and not from above: the driver loses its buffers when this fails. */

@@ -33,9 +33,9 @@ static int pin_path(char *path, const char *root, int if_index, enum pin pin)
 	return n < 0 || n >= PATH_BYTES ? -ENAMETOOLONG : 0;
 }
 
-static int sockets_path(char *path, const char *root, int if_index, uint32_t row)
+static int sockets_path(char *path, const char *root, int if_index)
 {
-	int n = snprintf(path, PATH_BYTES, "%s/sockets-%d-%u-%016llx", root, if_index, row,
+	int n = snprintf(path, PATH_BYTES, "%s/sockets-%d-%016llx", root, if_index,
 			 (unsigned long long)object_build());
 
 	return n < 0 || n >= PATH_BYTES ? -ENAMETOOLONG : 0;
@@ -151,13 +151,13 @@ static int swap(int if_index, int program_fd, int old_fd)
 	return bpf_xdp_attach(if_index, program_fd, XDP_FLAGS_REPLACE, &options);
 }
 
-int attach_reuse(const char *root, int if_index, uint32_t row, struct attach_program *program)
+int attach_reuse(const char *root, int if_index, struct attach_program *program)
 {
 	char path[PATH_BYTES];
 	struct holder h;
 
 	*program = (struct attach_program){-1, -1};
-	if (find_holder(root, if_index, &h) || sockets_path(path, root, if_index, row))
+	if (find_holder(root, if_index, &h) || sockets_path(path, root, if_index))
 		return -ENOENT;
 	program->sockets_fd = h.found.ours ? bpf_obj_get(path) : -1;
 	if (program->sockets_fd >= 0 && object_is_bound(h.fd, program->sockets_fd, root)) {
@@ -202,8 +202,7 @@ static int replace(const struct holder *h, const char *root, int if_index, int p
 	return rename(next, current) ? -errno : 0;
 }
 
-int attach_replace(const char *root, int if_index, uint32_t row,
-		   const struct attach_program *program)
+int attach_replace(const char *root, int if_index, const struct attach_program *program)
 {
 	char path[PATH_BYTES];
 	struct holder h;
@@ -213,7 +212,7 @@ int attach_replace(const char *root, int if_index, uint32_t row,
 	if (!rc)
 		rc = describe(program->program_fd, &id, NULL);
 	if (!rc && h.found.id != id) {
-		rc = h.found.id && h.fd < 0 ? -EBUSY : sockets_path(path, root, if_index, row);
+		rc = h.found.id && h.fd < 0 ? -EBUSY : sockets_path(path, root, if_index);
 		/* First: beside another program it is no use to anybody. */
 		if (!rc)
 			rc = pin_anew(program->sockets_fd, path);

@@ -7,7 +7,7 @@
  * How it is known as ours: it is pinned as "<root>/program-<index of the device>", and its id is
  * that of the attached one. It is pinned as "…-next" before it is attached, so there is no moment
  * at which a kill leaves one that nobody knows. Its xsks_map is pinned beside it as
- * "sockets-<device>-<row>-<build>", so that the same build goes on with what is attached: the
+ * "sockets-<device>-<build>", so that the same build goes on with what is attached: the
  * verifier takes longer than all else of a start. Not thread-safe.
  */
 #ifndef FENDER_EBPF_ATTACH_H
@@ -38,11 +38,10 @@ struct attach_program {
 
 /**
  * attach_reuse() - the attached program, if it is what loading would give
- * @row: of the limiter's map "interfaces" that it must be made for
  * That is: ours, of this build, bound to the maps that are pinned in @root now.
  * Return: 0, then both descriptors are the caller's; -ENOENT.
  */
-int attach_reuse(const char *root, int if_index, uint32_t row, struct attach_program *program);
+int attach_reuse(const char *root, int if_index, struct attach_program *program);
 
 /**
  * attach_replace() - put a program on a device in place of ours, of libxdp's or of none
@@ -53,8 +52,7 @@ int attach_reuse(const char *root, int if_index, uint32_t row, struct attach_pro
  * other socket can be behind it then.
  * Return: 0; -EBUSY: there is somebody else's, nothing has changed; -errno.
  */
-int attach_replace(const char *root, int if_index, uint32_t row,
-		   const struct attach_program *program);
+int attach_replace(const char *root, int if_index, const struct attach_program *program);
 
 /*
  * Detach every program pinned in @root where it is still the attached one, and unpin what

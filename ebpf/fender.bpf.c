@@ -23,8 +23,19 @@
 #include "ebpf/parse.h"
 #include "ebpf/xdp_judge.h"
 
-/* Which row of "interfaces" this port is: set before loading (ebpf/object.h). */
-const volatile __u32 fender_interface;
+/* The row of "interfaces" of the device that the frame came in by; LIMIT_INTERFACES: none. */
+static __always_inline __u32 row_of_device(__u32 if_index)
+{
+#pragma unroll
+	for (__u32 i = 0; i < LIMIT_DEVICE_TRIES; i++) {
+		__u32 slot = (if_index + i) % LIMIT_DEVICES;
+		struct limit_device *d = bpf_map_lookup_elem(&devices, &slot);
+
+		if (d && d->if_index == if_index)
+			return d->interface;
+	}
+	return LIMIT_INTERFACES;
+}
 
 enum whose {
 	OF_KERNEL,
@@ -33,10 +44,10 @@ enum whose {
 };
 
 static __always_inline int owner_of_port(const struct frame *f, const struct limit_interface *i,
-					 struct owner *o)
+					 __u32 row, struct owner *o)
 {
 	__u16 port = FRAME_HOST16(f->dport);
-	struct limit_address_key key = {.ip = f->dst, .interface = fender_interface};
+	struct limit_address_key key = {.ip = f->dst, .interface = row};
 	struct limit_address *address;
 	__u64 *word;
 	__u64 owner;
@@ -55,13 +66,13 @@ static __always_inline int owner_of_port(const struct frame *f, const struct lim
 	return o->epoch != 0;
 }
 
-static __always_inline int owner_by_listener(const struct frame *f, struct owner *o)
+static __always_inline int owner_by_listener(const struct frame *f, __u32 row, struct owner *o)
 {
 	struct limit_listener_key key = {
 		.ip = f->dst,
 		.port = f->dport,
 		.proto = f->proto,
-		.interface = (__u8)fender_interface,
+		.interface = (__u8)row,
 	};
 	__u32 *listener = bpf_map_lookup_elem(&listeners, &key);
 
@@ -78,9 +89,9 @@ static __always_inline int has_tuple(const struct frame *f)
 	       f->kind == FRAME_ICMP_ERROR;
 }
 
-static __always_inline int is_kernels(const struct frame *f)
+static __always_inline int is_kernels(const struct frame *f, __u32 row)
 {
-	struct limit_address_key key = {.ip = f->dst, .interface = fender_interface};
+	struct limit_address_key key = {.ip = f->dst, .interface = row};
 	struct limit_address *address;
 
 	if (f->kind == FRAME_NO_IP || f->kind == FRAME_MALFORMED)
@@ -90,16 +101,16 @@ static __always_inline int is_kernels(const struct frame *f)
 }
 
 static __always_inline enum whose whose(const struct frame *f, const struct limit_interface *i,
-					struct owner *o)
+					__u32 row, struct owner *o)
 {
 	int exclusive = (i->flags & LIMIT_EXCLUSIVE) != 0;
 
 	/* a priority tag (id 0) is no VLAN */
 	if (f->vlan != i->vlan || f->tagged > 1)
 		return exclusive ? OF_FENDER : OF_KERNEL;
-	if (has_tuple(f) && (owner_of_port(f, i, o) || owner_by_listener(f, o)))
+	if (has_tuple(f) && (owner_of_port(f, i, row, o) || owner_by_listener(f, row, o)))
 		return OF_LISTENER;
-	return exclusive && !is_kernels(f) ? OF_FENDER : OF_KERNEL;
+	return exclusive && !is_kernels(f, row) ? OF_FENDER : OF_KERNEL;
 }
 
 /* Congestion experienced (RFC 3168), the IPv4 checksum kept right (RFC 1624, eqn. 3). */
@@ -135,7 +146,8 @@ static __always_inline void count(__u32 row, __u32 verdict, __u32 bytes)
 SEC("xdp")
 int fender_xdp(struct xdp_md *ctx)
 {
-	__u32 row = fender_interface;
+	const __u32 interface = row_of_device(ctx->ingress_ifindex);
+	__u32 row = interface;
 	__u32 verdict = LIMIT_VERDICT_KERNEL;
 	int action = XDP_PASS;
 	struct limit_interface *i;
@@ -143,11 +155,14 @@ int fender_xdp(struct xdp_md *ctx)
 	struct owner o = {};
 	enum whose of;
 
+	/* Attached by somebody else: it has no counters either. */
+	if (interface >= LIMIT_INTERFACES)
+		return XDP_PASS;
 	frame_parse(&f, (void *)(long)ctx->data, (void *)(long)ctx->data_end);
 	i = bpf_map_lookup_elem(&interfaces, &row);
 	if (!i || !(i->flags & LIMIT_CONFIGURED))
 		goto out;
-	of = whose(&f, i, &o);
+	of = whose(&f, i, interface, &o);
 	if (of == OF_KERNEL)
 		goto out;
 	if (of == OF_LISTENER) {
@@ -168,7 +183,8 @@ int fender_xdp(struct xdp_md *ctx)
 		action = XDP_PASS;
 		goto out;
 	}
-	action = (int)bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_DROP);
+	action = (int)bpf_redirect_map(
+		&xsks_map, interface * LIMIT_MAX_QUEUES + ctx->rx_queue_index, XDP_DROP);
 	if (action != XDP_REDIRECT)
 		verdict = LIMIT_VERDICT_NO_SOCKET;
 out:

@@ -11,12 +11,15 @@
 #include <linux/types.h>
 
 #include "ebpf/limit.h"
+#include "shm/histogram_bucket.h"
 
 enum limit_sizes {
 	LIMIT_INTERFACES = 16,
 	LIMIT_MAX_LISTENERS = 2048, /* numbers are slots of the state registry */
-	LIMIT_MAX_QUEUES = 64,      /* of one interface: size of xsks_map */
-	LIMIT_ABI = 1,              /* raised with every change of this file */
+	LIMIT_MAX_QUEUES = 64,      /* of one interface */
+	LIMIT_DEVICES = 1024,       /* slots of "devices" */
+	LIMIT_DEVICE_TRIES = 4,     /* slots that one device may have */
+	LIMIT_ABI = 2,              /* raised with every change of this file */
 };
 
 /* IPv4 as ::ffff:a.b.c.d. Words in network order. */
@@ -53,6 +56,17 @@ struct limit_interface {
 	__u16 pad[3];
 };
 _Static_assert(sizeof(struct limit_interface) == 16, "ABI");
+
+/*
+ * ARRAY "devices": which interface a network device is. Its slot is its index modulo LIMIT_DEVICES,
+ * or one of the next LIMIT_DEVICE_TRIES - 1. Written by the dataplane before it attaches the
+ * program.
+ */
+struct limit_device {
+	__u32 if_index;  /* 0: free */
+	__u32 interface; /* row of "interfaces" */
+};
+_Static_assert(sizeof(struct limit_device) == 8, "ABI");
 
 /* HASH "addresses": the interface's own addresses. Written by the control plane. */
 struct limit_address_key {
@@ -117,7 +131,8 @@ struct limit_rules {
 	__u32 connection_shape;
 	__u32 source_shape;
 	__u32 listener_shape;
-	__u32 pad2;
+	/* UDP: a flow that was quiet for longer than this begins anew; 0: never. limit_tick()s */
+	__u32 udp_idle;
 	struct limit_rule connection[2]; /* packets, bytes */
 	struct limit_rule hard[2];       /* LIMIT_MARK: the same with twice the ceiling */
 	struct limit_rule source;        /* starts of connections, per source */
@@ -139,11 +154,17 @@ struct limit_flow {
 	__u32 refused; /* packets dropped, marked, or that would have been; wraps */
 	__u32 shape;   /* the rules' connection_shape when the words began */
 	__u32 epoch;   /* snat_flows: of the owner when the words began */
-	__u32 pad;
+	__u32 seen;    /* UDP towards the endpoint: limit_tick() of the last packet that passed */
 };
 _Static_assert(sizeof(struct limit_flow) == 40, "ABI");
 
-enum { LIMIT_PASSED_SHIFT = 40 };
+enum { LIMIT_PASSED_SHIFT = 40, LIMIT_TICK_SHIFT = 20 };
+
+/* Ticks of 1.05 ms, modulo 2^32: differences below 26 days are told right. */
+static __always_inline __u32 limit_tick(__u64 now_ns)
+{
+	return (__u32)(now_ns >> LIMIT_TICK_SHIFT);
+}
 
 /* Keys of connections. Addresses and ports as on the wire. */
 struct limit_key4 {
@@ -250,5 +271,26 @@ struct limit_counters {
 	__u64 events[LIMIT_EVENT_SLOTS];
 };
 _Static_assert(sizeof(struct limit_counters) == 288, "ABI");
+
+enum {
+	LIMIT_TIME_SHIFT = 30, /* octaves of times begin at 2^-30 s */
+	LIMIT_TIME_OCTAVES = 20,
+	LIMIT_TIME_BUCKETS = LIMIT_TIME_OCTAVES * HISTOGRAM_OCTAVE_BUCKETS,
+	/* A verdict is timed when these bits of the time it is taken at are 0: one in 256. */
+	LIMIT_TIMED_MASK = 0xff,
+};
+
+/*
+ * PERCPU_ARRAY "verdict_times", one row: how long verdicts took. XDP program; each CPU its own. A
+ * time includes one reading of the clock.
+ */
+struct limit_times {
+	__u64 sum_ns;
+	__u64 under; /* 0 ns */
+	__u64 over;  /* beyond 2^-10 s: the CPU was away */
+	__u64 pad;
+	__u64 bucket[LIMIT_TIME_BUCKETS];
+};
+_Static_assert(sizeof(struct limit_times) == 2592, "ABI");
 
 #endif

@@ -6,15 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 
 #include <fender.skel.h>
 
-#include "ebpf/maps.h"
+#include "ebpf/capability.h"
 
 enum {
 	LOG_BYTES = 4 * 1024 * 1024, /* the verifier's; touched only when it refuses */
@@ -74,60 +72,7 @@ int object_reuse(struct bpf_map *map, const char *root)
 	return rc;
 }
 
-/* Where @variable lies in .rodata, or -1. */
-static int64_t rodata_offset(const struct bpf_object *object, const char *variable)
-{
-	const struct btf *btf = bpf_object__btf(object);
-	int32_t id = btf ? btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC) : -1;
-	const struct btf_type *section;
-	const struct btf_var_secinfo *at;
-
-	if (id < 0)
-		return -1;
-	section = btf__type_by_id(btf, (uint32_t)id);
-	at = btf_var_secinfos(section);
-	for (unsigned int i = 0; i < btf_vlen(section); i++) {
-		const struct btf_type *type = btf__type_by_id(btf, at[i].type);
-
-		if (!strcmp(btf__name_by_offset(btf, type->name_off), variable))
-			return at[i].offset;
-	}
-	return -1;
-}
-
-static struct bpf_map *rodata_map(const struct bpf_object *object)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, object) if (bpf_map__is_internal(map) &&
-						  strstr(bpf_map__name(map), ".rodata")) return map;
-	return NULL;
-}
-
-static int set_interface(struct bpf_object *object, uint32_t interface)
-{
-	int64_t offset = rodata_offset(object, "fender_interface");
-	struct bpf_map *map = rodata_map(object);
-	const void *was;
-	size_t bytes = 0;
-	char *value;
-	int rc;
-
-	was = map ? bpf_map__initial_value(map, &bytes) : NULL;
-	if (!was || offset < 0 || bytes < sizeof(interface) ||
-	    (size_t)offset > bytes - sizeof(interface) || interface >= LIMIT_INTERFACES)
-		return -EINVAL;
-	value = malloc(bytes);
-	if (!value)
-		return -ENOMEM;
-	memcpy(value, was, bytes);
-	memcpy(value + offset, &interface, sizeof(interface));
-	rc = bpf_map__set_initial_value(map, value, bytes);
-	free(value);
-	return rc;
-}
-
-int object_bind(struct bpf_object *object, const char *root, uint32_t interface, const char **name)
+int object_bind(struct bpf_object *object, const char *root, const char **name)
 {
 	struct bpf_map *map;
 	int rc;
@@ -145,7 +90,7 @@ int object_bind(struct bpf_object *object, const char *root, uint32_t interface,
 			*name = bpf_map__name(map);
 		return rc;
 	}
-	return set_interface(object, interface);
+	return 0;
 }
 
 /*
@@ -171,26 +116,13 @@ static const char *last_line(char *log)
 
 const char *object_missing_capability(void)
 {
-	static const struct {
-		unsigned int bit;
-		unsigned int stands_in; /* another one that is enough */
-		const char *name;
-	} needed[] = {
+	static const struct capability needed[] = {
 		{CAP_BPF, CAP_SYS_ADMIN, "CAP_BPF"},
 		{CAP_NET_ADMIN, CAP_NET_ADMIN, "CAP_NET_ADMIN"},
 		{CAP_PERFMON, CAP_SYS_ADMIN, "CAP_PERFMON"}, /* it computes with pointers */
 	};
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{0}};
-	uint64_t have;
 
-	if (syscall(SYS_capget, &header, data))
-		return NULL;
-	have = (uint64_t)data[1].effective << 32 | data[0].effective;
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (!((have >> needed[i].bit | have >> needed[i].stands_in) & 1))
-			return needed[i].name;
-	return NULL;
+	return capability_missing(needed, sizeof(needed) / sizeof(needed[0]));
 }
 
 static void explain(int rc, char *log, char *why, size_t why_size)
@@ -223,15 +155,19 @@ int object_load(struct bpf_object *object, char *why, size_t why_size)
 	return rc;
 }
 
-/* FNV-1a. */
+/* FNV-1a, once: it takes half a millisecond of a restart. */
 uint64_t object_build(void)
 {
+	static uint64_t known;
 	uint64_t hash = 0xcbf29ce484222325u;
 	size_t bytes = 0;
 	const uint8_t *elf = fender_bpf__elf_bytes(&bytes);
 
+	if (known)
+		return known;
 	for (size_t i = 0; i < bytes; i++)
 		hash = (hash ^ elf[i]) * 0x100000001b3u;
+	known = hash;
 	return hash;
 }
 

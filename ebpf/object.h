@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The XDP program as an object that is not loaded yet: which maps it shares, and which interface
- * it stands before. For the control plane, which makes the maps, and for whoever loads the program
- * for a port (the dataplane, through DPDK's AF_XDP driver).
+ * The XDP program as an object that is not loaded yet: which maps it shares. For the control plane,
+ * which makes the maps and loads it, and for a dataplane of another build (ebpf/loaded.h).
  */
 #ifndef FENDER_EBPF_OBJECT_H
 #define FENDER_EBPF_OBJECT_H
@@ -36,16 +35,14 @@ int object_pin_path(char *path, const char *root, const struct bpf_map *map);
 int object_reuse(struct bpf_map *map, const char *root);
 
 /**
- * object_bind() - make an opened object that of one interface
+ * object_bind() - make an opened object use the maps that are pinned
  * @root: where the control plane has pinned the maps, see limits_open()
- * @interface: row of "interfaces", below LIMIT_INTERFACES
  *
  * Between bpf_object__open*() and bpf_object__load(); needs no more than CAP_BPF and access to
  * @root. The object's xsks_map stays its own.
- * Return: 0; as object_reuse(); -EINVAL: not this object, or no such interface. @name, when not
- * NULL, is set to the map that failed.
+ * Return: 0; as object_reuse(). @name, when not NULL, is set to the map that failed.
  */
-int object_bind(struct bpf_object *object, const char *root, uint32_t interface, const char **name);
+int object_bind(struct bpf_object *object, const char *root, const char **name);
 
 /**
  * object_load() - bpf_object__load() that says why not
@@ -62,7 +59,7 @@ int object_load(struct bpf_object *object, char *why, size_t why_size);
  */
 const char *object_missing_capability(void);
 
-/* Tells one build of the program from another. */
+/* Tells one build of the program from another. One thread at a time. */
 uint64_t object_build(void);
 
 /* Whether a loaded program of this build uses the maps that are pinned now, and this xsks_map. */

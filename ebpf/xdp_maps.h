@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The XDP program's maps; maps.h says what is in them. All but xsks_map, which belongs to one port,
- * are pinned by the control plane and opened by every port (ebpf/object.h). Sizes here only let
- * the object load by itself: the control plane sets its own.
+ * The XDP program's maps; maps.h says what is in them. All but xsks_map, which belongs to the
+ * loaded program, are pinned by the control plane (ebpf/object.h). Sizes here only let the object
+ * load by itself: the control plane sets its own.
  */
 #ifndef FENDER_EBPF_XDP_MAPS_H
 #define FENDER_EBPF_XDP_MAPS_H
@@ -16,7 +16,7 @@ enum { DEFAULT_LISTENER_ROWS = 16, DEFAULT_ENTRIES = 1024 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_XSKMAP);
-	__uint(max_entries, LIMIT_MAX_QUEUES);
+	__uint(max_entries, LIMIT_INTERFACES *LIMIT_MAX_QUEUES); /* a row's queues side by side */
 	__type(key, __u32);
 	__type(value, __u32);
 } xsks_map SEC(".maps");
@@ -35,6 +35,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct limit_interface);
 } interfaces SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LIMIT_DEVICES);
+	__type(key, __u32);
+	__type(value, struct limit_device);
+} devices SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -106,5 +113,12 @@ struct {
 	__type(key, __u32);
 	__type(value, struct limit_counters);
 } counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct limit_times);
+} verdict_times SEC(".maps");
 
 #endif

@@ -87,6 +87,38 @@ def test_egress_ingress_and_the_kernel_side_by_side(pod_world, service, server, 
     assert not {"neighbour", "neighbour_queue"} & f.stats().dropped().keys()
 
 
+@pytest.mark.restarts
+@BOTH
+def test_two_queues_of_a_shared_interface(make_world, service, server, pod, link, app):
+    """The program and its sockets serve four queues of two devices, also after a kill."""
+    world = make_world(of=PodWorld, queues=2)
+    f = world.fender(pod_policy(workers=2))
+    echo(world, EGRESS_PORT)
+    echo(world, APP_PORT, ns=world.pod)
+    with contextlib.ExitStack() as stack:
+        sockets = [
+            stack.enter_context(connect(ns, ip, port, timeout=30))
+            for ns, ip, port in (
+                (world.pod, service, EGRESS_PORT),
+                (world.node, pod, INGRESS_PORT),
+            )
+            for _ in range(24)
+        ]
+        for s in sockets:
+            says(s)
+        assert all(w["received"] > 0 for w in f.stats().workers)
+        first = f.dataplane_pid()
+        os.kill(first, signal.SIGKILL)
+
+        def another_dataplane_is_ready():
+            return f.ready() and f.dataplane_pid() not in (0, first)
+
+        wait_for(another_dataplane_is_ready)
+        for s in sockets:
+            says(s, b"go on")
+        kernel_traffic_passes(world, server, pod)
+
+
 @BOTH
 def test_datagrams_go_both_ways(pod_world, service, server, pod, link, app):
     world = pod_world

@@ -10,7 +10,7 @@ import socket
 import struct
 
 import pytest
-from fender import Fender
+from fender import BINARY, Fender
 from netns import end_processes
 from policies import forwarding, interface
 from servers import connect, curl, echo, listen, nginx
@@ -86,6 +86,7 @@ def test_program_is_ours_and_goes_with_a_clean_stop(serving):
     world, f = serving
     assert page(world) == SERVERS4[0]
     assert sorted(programs(world)) == DEVICES
+    assert len(set(programs(world).values())) == 1  # loaded once
     there = pins(world, f)
     for device in DEVICES:
         assert f"program-{index(world, device)}" in there
@@ -93,6 +94,24 @@ def test_program_is_ours_and_goes_with_a_clean_stop(serving):
     assert f.stop() == 0
     assert programs(world) == {}
     assert pins(world, f) == []
+
+
+def test_two_of_one_name_do_not_share_pins(serving):
+    """Their other directories are different ones, so only the BPF file system tells."""
+    world, f = serving
+    before = pins(world, f)
+    dirs = {"run": world.path("other"), "shm": os.path.join(world.shm, "other"), "bpf": world.bpf}
+    argv = [BINARY, "run", "-c", f.file]
+    for name, path in dirs.items():
+        os.makedirs(path, exist_ok=True)
+        argv += [f"--{name}-dir", path]
+    done = world.gateway.run(argv, check=False)
+    assert done.returncode != 0
+    assert "another `fender run` has its maps in" in done.stderr
+    assert pins(world, f) == before
+    assert page(world) == SERVERS4[0]
+    assert f.stop() == 0
+    assert not [name for name in os.listdir(world.bpf) if f.instance in name]
 
 
 def test_two_queues_share_one_program(make_world):

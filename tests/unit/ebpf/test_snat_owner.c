@@ -65,8 +65,7 @@ static uint64_t stored(uint32_t place)
 {
 	uint64_t word = 0;
 
-	CU_ASSERT_EQUAL(bpf_map_lookup_elem(world_map(&world, NET, "snat_owner"), &place, &word),
-			0);
+	CU_ASSERT_EQUAL(bpf_map_lookup_elem(world_map(&world, "snat_owner"), &place, &word), 0);
 	return word;
 }
 

@@ -4,6 +4,9 @@
  * namespace of its own.
  */
 #include "ebpf/attach.h"
+#include "ebpf/device.h"
+#include "ebpf/loaded.h"
+#include "ebpf/maps.h"
 
 #include <CUnit/CUnit.h>
 #include <bpf/bpf.h>
@@ -67,7 +70,7 @@ static uint32_t put(void)
 	struct attach_program p = {load("fender_xdp"), sockets()};
 	uint32_t id = id_of(p.program_fd);
 
-	CU_ASSERT_EQUAL(attach_replace(root, device, 0, &p), 0);
+	CU_ASSERT_EQUAL(attach_replace(root, device, &p), 0);
 	close(p.program_fd);
 	close(p.sockets_fd);
 	return id;
@@ -160,7 +163,7 @@ static void anothers_stays(void)
 	CU_ASSERT_EQUAL(found.id, id_of(other));
 	CU_ASSERT(!found.ours && !found.free);
 	CU_ASSERT_STRING_EQUAL(found.name, "firewall");
-	CU_ASSERT_EQUAL(attach_replace(root, device, 0, &ours), -EBUSY);
+	CU_ASSERT_EQUAL(attach_replace(root, device, &ours), -EBUSY);
 	CU_ASSERT(!is_there(pin) && !is_there(pin_next));
 	CU_ASSERT_EQUAL(attach_end(root), 0);
 	CU_ASSERT_EQUAL(look().id, id_of(other));
@@ -211,14 +214,14 @@ static void what_libxdp_left_is_replaced(void)
 	clean();
 }
 
-/* The program itself, for row @row, on the maps that are pinned. */
-static struct attach_program load_whole(uint32_t row)
+/* The program itself, on the maps that are pinned. */
+static struct attach_program load_whole(void)
 {
 	struct bpf_object *object = object_open();
 	struct attach_program p;
 	char why[256] = "";
 
-	CU_ASSERT_EQUAL(object_bind(object, root, row, NULL), 0);
+	CU_ASSERT_EQUAL(object_bind(object, root, NULL), 0);
 	CU_ASSERT_EQUAL(object_load(object, why, sizeof(why)), 0);
 	p.program_fd = dup(bpf_program__fd(bpf_object__next_program(object, NULL)));
 	p.sockets_fd = dup(bpf_object__find_map_fd_by_name(object, "xsks_map"));
@@ -241,10 +244,10 @@ static struct limits *make_maps(void)
 	return limits_open(root, &sizes, why, sizeof(why));
 }
 
-static int reuses(uint32_t row)
+static int reuses(void)
 {
 	struct attach_program p;
-	int rc = attach_reuse(root, device, row, &p);
+	int rc = attach_reuse(root, device, &p);
 
 	if (rc == 0)
 		close_both(&p);
@@ -259,21 +262,16 @@ static void the_same_build_goes_on_with_what_is_attached(void)
 	struct attach_program p, again;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
-	CU_ASSERT(!reuses(1));
-	p = load_whole(1);
-	CU_ASSERT_EQUAL(attach_replace(root, device, 1, &p), 0);
-	CU_ASSERT_EQUAL(attach_reuse(root, device, 1, &again), 0);
+	CU_ASSERT(!reuses());
+	p = load_whole();
+	CU_ASSERT_EQUAL(attach_replace(root, device, &p), 0);
+	CU_ASSERT_EQUAL(attach_reuse(root, device, &again), 0);
 	CU_ASSERT_EQUAL(id_of(again.program_fd), id_of(p.program_fd));
-	CU_ASSERT_EQUAL(attach_replace(root, device, 1, &again), 0);
+	CU_ASSERT_EQUAL(attach_replace(root, device, &again), 0);
 	CU_ASSERT_EQUAL(look().id, id_of(p.program_fd));
 	close_both(&again);
-	CU_ASSERT(!reuses(0));
 	close_both(&p);
-	CU_ASSERT(reuses(1)); /* nobody had a descriptor meanwhile */
-	p = load_whole(2);
-	CU_ASSERT_EQUAL(attach_replace(root, device, 2, &p), 0);
-	close_both(&p);
-	CU_ASSERT(reuses(2) && !reuses(1));
+	CU_ASSERT(reuses()); /* nobody had a descriptor meanwhile */
 	limits_close(maps);
 	clean();
 	CU_ASSERT_EQUAL(limits_remove(root), 0);
@@ -286,21 +284,117 @@ static void other_maps_need_another_program(void)
 	struct attach_program p;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
-	p = load_whole(1);
-	CU_ASSERT_EQUAL(attach_replace(root, device, 1, &p), 0);
+	p = load_whole();
+	CU_ASSERT_EQUAL(attach_replace(root, device, &p), 0);
 	close_both(&p);
-	CU_ASSERT(reuses(1));
+	CU_ASSERT(reuses());
 	limits_close(maps);
 	limits_remove(root);
 	CU_ASSERT(look().ours);
-	CU_ASSERT(!reuses(1));
+	CU_ASSERT(!reuses());
 	maps = make_maps();
 	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
-	CU_ASSERT(!reuses(1));
-	p = load_whole(1);
-	CU_ASSERT_EQUAL(attach_replace(root, device, 1, &p), 0);
-	CU_ASSERT(reuses(1));
+	CU_ASSERT(!reuses());
+	p = load_whole();
+	CU_ASSERT_EQUAL(attach_replace(root, device, &p), 0);
+	CU_ASSERT(reuses());
 	close_both(&p);
+	limits_close(maps);
+	clean();
+	CU_ASSERT_EQUAL(limits_remove(root), 0);
+	CU_ASSERT_EQUAL(mkdir(root, 0700), 0);
+}
+
+static uint32_t loaded_id(void)
+{
+	struct attach_program p;
+	uint32_t id;
+
+	if (loaded_open(root, &p)) {
+		CU_ASSERT(p.program_fd == -1 && p.sockets_fd == -1);
+		return 0;
+	}
+	id = id_of(p.program_fd);
+	close_both(&p);
+	return id;
+}
+
+static void what_the_maps_were_made_with_is_there_for_all_devices(void)
+{
+	struct limits *maps;
+	uint32_t id;
+
+	CU_ASSERT_EQUAL(loaded_id(), 0);
+	maps = make_maps();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
+	id = loaded_id();
+	CU_ASSERT_NOT_EQUAL(id, 0);
+	limits_close(maps);
+	CU_ASSERT_EQUAL(loaded_id(), id);
+	maps = make_maps(); /* meets all of it */
+	CU_ASSERT_EQUAL(loaded_id(), id);
+	limits_close(maps);
+	CU_ASSERT_EQUAL(limits_remove(root), 0);
+	CU_ASSERT(!is_there(root));
+	CU_ASSERT_EQUAL(mkdir(root, 0700), 0);
+	CU_ASSERT_EQUAL(loaded_id(), 0);
+}
+
+static void what_was_loaded_is_of_no_use_to_other_maps(void)
+{
+	char from[128], to[128];
+	struct limits *maps = make_maps();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
+	limits_close(maps);
+	/* another map in the place of one */
+	snprintf(from, sizeof(from), "%s/sources", root);
+	snprintf(to, sizeof(to), "%s/config", root);
+	unlink(to);
+	CU_ASSERT_EQUAL(rename(from, to), 0);
+	CU_ASSERT_EQUAL(loaded_id(), 0);
+	limits_remove(root);
+	CU_ASSERT_EQUAL(mkdir(root, 0700), 0);
+}
+
+static uint32_t device_at(uint32_t slot)
+{
+	char path[128];
+	struct limit_device d = {0};
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/devices", root);
+	fd = bpf_obj_get(path);
+	CU_ASSERT_EQUAL(bpf_map_lookup_elem(fd, &slot, &d), 0);
+	close(fd);
+	return d.if_index ? d.if_index << 8 | d.interface : 0;
+}
+
+static void devices_find_slots(void)
+{
+	const int far = device + LIMIT_DEVICES; /* devices that are not there */
+	struct limits *maps;
+	uint32_t slot = (uint32_t)device % LIMIT_DEVICES;
+
+	CU_ASSERT_EQUAL(device_set(root, device, 0), -ENOENT);
+	maps = make_maps();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
+	CU_ASSERT_EQUAL(device_set(root, device, LIMIT_INTERFACES), -EINVAL);
+	CU_ASSERT_EQUAL(device_set(root, 0, 1), -EINVAL);
+	put();
+	CU_ASSERT_EQUAL(device_set(root, device, 1), 0);
+	CU_ASSERT_EQUAL(device_at(slot), (uint32_t)device << 8 | 1);
+	CU_ASSERT_EQUAL(device_set(root, device, 2), 0);
+	CU_ASSERT_EQUAL(device_at(slot), (uint32_t)device << 8 | 2);
+	/* the next one, since this one's device carries our program */
+	CU_ASSERT_EQUAL(device_set(root, far, 3), 0);
+	CU_ASSERT_EQUAL(device_at(slot + 1), (uint32_t)far << 8 | 3);
+	for (int i = 2; i <= LIMIT_DEVICE_TRIES; i++)
+		CU_ASSERT_EQUAL(device_set(root, device + i * LIMIT_DEVICES, 4), 0);
+	CU_ASSERT_EQUAL(device_at(slot), (uint32_t)device << 8 | 2);
+	/* the slots of devices that have gone are taken */
+	CU_ASSERT_EQUAL(device_at(slot + 1),
+			(uint32_t)(device + LIMIT_DEVICE_TRIES * LIMIT_DEVICES) << 8 | 4);
 	limits_close(maps);
 	clean();
 	CU_ASSERT_EQUAL(limits_remove(root), 0);
@@ -359,6 +453,9 @@ int main(void)
 		SUITE_TEST(what_libxdp_left_is_replaced),
 		SUITE_TEST(the_same_build_goes_on_with_what_is_attached),
 		SUITE_TEST(other_maps_need_another_program),
+		SUITE_TEST(what_the_maps_were_made_with_is_there_for_all_devices),
+		SUITE_TEST(what_was_loaded_is_of_no_use_to_other_maps),
+		SUITE_TEST(devices_find_slots),
 		SUITE_TEST(generic_is_said),
 		SUITE_TEST(the_end_of_a_device_is_no_error),
 		CU_TEST_INFO_NULL,

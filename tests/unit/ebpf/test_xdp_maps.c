@@ -79,7 +79,7 @@ static void verifier_accepts_the_program(void)
 	p = bpf_object__find_program_by_name(object, "fender_xdp");
 	bpf_program__set_log_level(p, 4);
 	bpf_program__set_log_buf(p, log, LOG);
-	CU_ASSERT_EQUAL_FATAL(object_bind(object, world.root, APP, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(object_bind(object, world.root, NULL), 0);
 	CU_ASSERT_EQUAL_FATAL(bpf_object__load(object), 0);
 	processed = strstr(log, "processed ");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(processed);
@@ -136,7 +136,7 @@ static void map_of_another_kind_is_refused(void)
 	CU_ASSERT_EQUAL(errno, ESTALE);
 	CU_ASSERT_PTR_NOT_NULL(strstr(world.error, "sources"));
 	CU_ASSERT_EQUAL(unlink(path), 0);
-	CU_ASSERT_EQUAL_FATAL(bpf_obj_pin(world_map(&world, APP, "sources"), path), 0);
+	CU_ASSERT_EQUAL_FATAL(bpf_obj_pin(world_map(&world, "sources"), path), 0);
 }
 
 static void failed_opening_leaves_no_pins(void)
@@ -179,9 +179,8 @@ static void program_binds_only_to_maps_that_are_there(void)
 	struct bpf_object *object = object_open();
 	const char *name = NULL;
 
-	CU_ASSERT_EQUAL(object_bind(object, "/nowhere", APP, &name), -ENOENT);
+	CU_ASSERT_EQUAL(object_bind(object, "/nowhere", &name), -ENOENT);
 	CU_ASSERT_PTR_NOT_NULL(name);
-	CU_ASSERT_EQUAL(object_bind(object, world.root, LIMIT_INTERFACES, &name), -EINVAL);
 	bpf_object__close(object);
 }
 

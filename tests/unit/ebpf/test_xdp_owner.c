@@ -376,6 +376,17 @@ static void without_a_socket_fenders_frames_are_dropped(void)
 	world_attach(&world, 1);
 }
 
+/* Whoever attached the program to it: it was not Fender. */
+static void other_devices_are_the_kernels(void)
+{
+	const struct row rows[] = {
+		{"no interface", NO_INTERFACE, TCP4("10.9.0.9", APP_IP, 1, 80), XDP_PASS, NO_ROW,
+		 -1},
+	};
+
+	CHECK(rows);
+}
+
 static void interface_without_configuration_passes_and_counts(void)
 {
 	const struct limits_policy none = {.generation = 1};
@@ -400,6 +411,7 @@ int main(void)
 		SUITE_TEST(arp_and_neighbour_discovery_follow_the_address),
 		SUITE_TEST(truncated_frames_are_nobodys),
 		SUITE_TEST(without_a_socket_fenders_frames_are_dropped),
+		SUITE_TEST(other_devices_are_the_kernels),
 		SUITE_TEST(interface_without_configuration_passes_and_counts),
 		CU_TEST_INFO_NULL,
 	};

@@ -10,9 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ebpf/device.h"
 #include "ebpf/object.h"
 
-enum { COUNTER_ROWS = LIMIT_INTERFACES + WORLD_LISTENERS };
+enum {
+	COUNTER_ROWS = LIMIT_INTERFACES + WORLD_LISTENERS,
+	LOOPBACK = 1, /* index of the device of test runs */
+};
 
 static int skip(struct world *w, const char *why)
 {
@@ -48,8 +52,7 @@ int world_open(struct world *w)
 
 void world_close(struct world *w)
 {
-	for (int i = 0; i < WORLD_INTERFACES; i++)
-		bpf_object__close(w->program[i]);
+	bpf_object__close(w->program);
 	limits_close(w->limits);
 	if (w->socket >= 0)
 		close(w->socket);
@@ -61,42 +64,47 @@ void world_close(struct world *w)
 	rmdir(w->root);
 }
 
-int world_map(const struct world *w, uint32_t interface, const char *name)
+int world_map(const struct world *w, const char *name)
 {
-	return bpf_object__find_map_fd_by_name(w->program[interface], name);
+	return bpf_object__find_map_fd_by_name(w->program, name);
 }
 
 int world_load(struct world *w)
 {
-	for (uint32_t i = 0; i < WORLD_INTERFACES; i++) {
-		int rc;
+	int rc;
 
-		w->program[i] = object_open();
-		if (!w->program[i])
-			return -errno;
-		rc = object_bind(w->program[i], w->root, i, NULL);
-		if (!rc)
-			rc = bpf_object__load(w->program[i]);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	w->program = object_open();
+	if (!w->program)
+		return -errno;
+	rc = object_bind(w->program, w->root, NULL);
+	return rc ? rc : bpf_object__load(w->program);
 }
 
 void world_attach(struct world *w, int attached)
 {
-	uint32_t queue = 0;
+	int fd = world_map(w, "xsks_map");
 
 	if (w->socket < 0)
 		w->socket = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
-	for (int i = 0; i < WORLD_INTERFACES; i++) {
-		int fd = world_map(w, (uint32_t)i, "xsks_map");
+	for (uint32_t i = 0; i < WORLD_INTERFACES; i++) {
+		uint32_t queue = i * LIMIT_MAX_QUEUES;
 
 		if (attached)
 			bpf_map_update_elem(fd, &queue, &w->socket, BPF_ANY);
 		else
 			bpf_map_delete_elem(fd, &queue);
 	}
+}
+
+void world_enter(struct world *w, uint32_t interface)
+{
+	const uint32_t slot = LOOPBACK;
+	const struct limit_device none = {0};
+
+	if (interface == NO_INTERFACE)
+		bpf_map_update_elem(world_map(w, "devices"), &slot, &none, BPF_ANY);
+	else
+		device_set(w->root, LOOPBACK, interface);
 }
 
 static const struct limits_interface interfaces[] = {
@@ -160,9 +168,9 @@ uint32_t world_run(struct world *w, uint32_t interface, struct bytes *frame, uin
 		.data_size_out = sizeof(out.data),
 		.repeat = (int)repeat,
 	};
-	struct bpf_program *p =
-		bpf_object__find_program_by_name(w->program[interface], "fender_xdp");
+	struct bpf_program *p = bpf_object__find_program_by_name(w->program, "fender_xdp");
 
+	world_enter(w, interface);
 	if (bpf_prog_test_run_opts(bpf_program__fd(p), &o))
 		return UINT32_MAX;
 	memcpy(frame->data, out.data, o.data_size_out);
@@ -205,5 +213,5 @@ struct outcome world_meet(struct world *w, uint32_t interface, struct bytes *fra
 
 void world_own_port(struct world *w, uint32_t place, uint64_t owner)
 {
-	bpf_map_update_elem(world_map(w, NET, "snat_owner"), &place, &owner, BPF_ANY);
+	bpf_map_update_elem(world_map(w, "snat_owner"), &place, &owner, BPF_ANY);
 }

@@ -30,6 +30,7 @@ enum {
 	ANY = 4, /* UDP 5353 on all of NET's IPv4 addresses */
 	TAG = 5, /* TCP 80 on TAGGED */
 	WORLD_LISTENERS = 8,
+	NO_INTERFACE = LIMIT_INTERFACES, /* of world_enter(): a device that the maps do not know */
 
 	SNAT_LOW = 61000,
 	SNAT_HIGH = 61003,
@@ -39,8 +40,8 @@ enum {
 
 struct world {
 	struct limits *limits;
-	struct bpf_object *program[WORLD_INTERFACES];
-	int socket; /* AF_XDP, in the maps of all programs while world_attach() */
+	struct bpf_object *program;
+	int socket; /* AF_XDP, of all interfaces while world_attach() */
 	char root[64];
 	char error[256];
 	struct limits_rules rules[WORLD_LISTENERS]; /* what world_apply() puts in force */
@@ -65,7 +66,7 @@ struct outcome {
 int world_open(struct world *w);
 void world_close(struct world *w);
 
-/* Load the program of every interface; needs maps that are filled or not. Return 0 or -errno. */
+/* Load the program; needs maps that are filled or not. Return 0 or -errno. */
 int world_load(struct world *w);
 
 /* Sockets on queue 0 of every interface, or none. */
@@ -75,7 +76,10 @@ void world_attach(struct world *w, int attached);
 int world_apply(struct world *w);
 struct limits_policy world_policy(const struct world *w, struct limits_listener *listeners);
 
-/* Run @frame through the program of @interface @repeat times. Return: the last action. */
+/* Test runs come in by a device that is @interface from now on. */
+void world_enter(struct world *w, uint32_t interface);
+
+/* Run @frame through the program on @interface @repeat times. Return: the last action. */
 uint32_t world_run(struct world *w, uint32_t interface, struct bytes *frame, uint32_t repeat);
 
 /* The same once, and what it counted. */
@@ -84,8 +88,8 @@ struct outcome world_meet(struct world *w, uint32_t interface, struct bytes *fra
 /* Store a SNAT port's owner, as a worker does. */
 void world_own_port(struct world *w, uint32_t place, uint64_t owner);
 
-/* Descriptor of a map of interface @interface's program. */
-int world_map(const struct world *w, uint32_t interface, const char *name);
+/* Descriptor of a map of the program. */
+int world_map(const struct world *w, const char *name);
 
 struct limit_counters world_counters(const struct world *w, uint32_t row);
 
