@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controlplane/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { TAKE_TRIES = 16 };
@@ -38,6 +41,11 @@ int lock_take(const char *path)
 	return -EWOULDBLOCK;
 }
 
+int lock_is_ours(int fd, const char *path)
+{
+	return same_file(fd, path);
+}
+
 int lock_held(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -50,4 +58,58 @@ int lock_held(const char *path)
 		held = -errno;
 	close(fd);
 	return held;
+}
+
+/* Has the process this file open? A file system in layers names another device in /proc/locks. */
+static int has_open(pid_t pid, const struct stat *file)
+{
+	char path[64];
+	const struct dirent *entry;
+	struct stat st;
+	int found = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir)) != NULL)
+		found = fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 &&
+			st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* "1: FLOCK  ADVISORY  WRITE 2285 fe:00:11157959 0 EOF"; who waits has "->" before FLOCK. */
+static pid_t holder_in(const char *line, const struct stat *file)
+{
+	unsigned int device_major, device_minor;
+	unsigned long inode;
+	int pid;
+
+	if (sscanf(line, "%*u: FLOCK ADVISORY WRITE %d %x:%x:%lu", &pid, &device_major,
+		   &device_minor, &inode) != 4)
+		return 0;
+	if (pid <= 0 || inode != file->st_ino)
+		return 0;
+	if (makedev(device_major, device_minor) == file->st_dev || has_open(pid, file))
+		return pid;
+	return 0;
+}
+
+pid_t lock_holder(const char *path)
+{
+	char line[160];
+	struct stat file;
+	pid_t pid = 0;
+	FILE *locks;
+
+	if (stat(path, &file) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	locks = fopen("/proc/locks", "re");
+	if (!locks)
+		return -errno;
+	while (pid == 0 && fgets(line, sizeof(line), locks))
+		pid = holder_in(line, &file);
+	(void)fclose(locks);
+	return pid;
 }

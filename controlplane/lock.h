@@ -3,6 +3,8 @@
 #ifndef FENDER_CONTROLPLANE_LOCK_H
 #define FENDER_CONTROLPLANE_LOCK_H
 
+#include <sys/types.h>
+
 /**
  * lock_take() - hold @path until the descriptor is closed or the process ends
  *
@@ -17,5 +19,14 @@ int lock_take(const char *path);
  * taking a shared lock for a moment: do not call it while a process of ours is about to lock.
  */
 int lock_held(const char *path);
+
+/* Is @fd of lock_take(@path) still what others find there? */
+int lock_is_ours(int fd, const char *path);
+
+/**
+ * lock_holder() - which process holds @path, by what the kernel says (/proc/locks)
+ * Return: its number; 0 when none does or none that this process can see; -errno.
+ */
+pid_t lock_holder(const char *path);
 
 #endif

@@ -7,7 +7,6 @@
 
 #include "controlplane/lock.h"
 #include "controlplane/paths.h"
-#include "shm/region.h"
 
 int pidfd_of(pid_t pid)
 {
@@ -21,20 +20,19 @@ int pidfd_signal(int pidfd, int signal)
 	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : -errno;
 }
 
-int pidfd_of_dataplane(const struct paths *paths, const struct region *region, pid_t *pid)
+int pidfd_of_dataplane(const struct paths *paths, pid_t *pid)
 {
 	int fd;
 
 	if (lock_held(paths->dataplane_lock) != 1)
 		return -ESRCH;
-	*pid = (pid_t)__atomic_load_n(&region->header->dataplane_pid, __ATOMIC_ACQUIRE);
+	*pid = lock_holder(paths->dataplane_lock);
 	if (*pid <= 0)
 		return -EAGAIN;
 	fd = pidfd_of(*pid);
 	if (fd < 0)
 		return -EAGAIN;
-	if (lock_held(paths->dataplane_lock) == 1 &&
-	    (pid_t)__atomic_load_n(&region->header->dataplane_pid, __ATOMIC_ACQUIRE) == *pid)
+	if (lock_holder(paths->dataplane_lock) == *pid)
 		return fd;
 	close(fd);
 	return -EAGAIN;

@@ -6,7 +6,6 @@
 #include <sys/types.h>
 
 struct paths;
-struct region;
 
 /* Descriptor that becomes readable when the process ends, or -errno. Close-on-exec. */
 int pidfd_of(pid_t pid);
@@ -16,10 +15,10 @@ int pidfd_signal(int pidfd, int signal);
  * pidfd_of_dataplane() - the process that holds the dataplane's lock
  * @pid: receives its number
  *
- * The region names it. The lock is looked at again afterwards, so that a number that died in
- * between is not taken for it.
+ * The kernel names it, not the region, over which anybody's number may be written. The lock is
+ * looked at again afterwards, so that a number that died in between is not taken for it.
  * Return: descriptor; -ESRCH nobody holds the lock; -EAGAIN somebody does and is not known yet.
  */
-int pidfd_of_dataplane(const struct paths *paths, const struct region *region, pid_t *pid);
+int pidfd_of_dataplane(const struct paths *paths, pid_t *pid);
 
 #endif

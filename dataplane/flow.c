@@ -14,7 +14,6 @@
 #include "dataplane/pkt/tcp_syn.h"
 #include "dataplane/worker_state.h"
 
-#include <assert.h>
 #include <endian.h>
 
 #include <rte_mbuf.h>
@@ -31,42 +30,65 @@ static const struct image_timeouts default_timeouts = {
 
 const struct image_timeouts *flow_timeouts(const struct worker *w, const struct conn *c)
 {
-	uint16_t at = w->policy->view.cluster_at[c->cluster];
+	uint16_t at = w->policy->view.cluster_at[cluster_slot_of(w, c)];
 
 	return at == VIEW_NONE ? &default_timeouts : &w->policy->view.clusters[at].timeouts;
 }
 
 void flow_opened(struct worker *w, struct conn *c)
 {
-	counter_add(&listener_of(w, c)->calls.opened, 1);
-	counter_add(&cluster_of(w, c)->opened, 1);
+	const struct call *call = call_of(w, c);
+
+	counter_add(&w->engine.state.listener_counters[call->listener].calls.opened, 1);
+	counter_add(&w->engine.state.cluster_counters[call->cluster].opened, 1);
+	conn_own(&w->table, c)->opened = 1;
+}
+
+static void count_duration(struct worker *w, const struct call *call)
+{
+	const uint64_t since_ns = call->started_ns;
+
+	histogram_record(&w->engine.state.histograms, call->cluster, HISTOGRAM_DURATION,
+			 w->now_ns > since_ns ? w->now_ns - since_ns : 0);
+}
+
+/* What the connection was counted in and holds, once; a tombstone has nothing. */
+static void close_call(struct worker *w, struct conn *c)
+{
+	const struct policy_state *s = &w->engine.state;
+	struct conn_own *own = conn_own(&w->table, c);
+	struct call *call = call_of(w, c);
+
+	if (!own->opened)
+		return;
+	own->opened = 0;
+	call_end(&w->engine, call);
+	call_show(w, c);
+	count_duration(w, call);
+	counter_add(&s->listener_counters[call->listener].calls.closed, 1);
+	counter_add(&s->cluster_counters[call->cluster].closed, 1);
+	if (own->port)
+		counter_add(&s->endpoint_counters[call->endpoint].closed, 1);
 }
 
 void flow_release(struct worker *w, struct conn *c)
 {
-	assert(c->call.held == 0); /* call_end() came before */
-	if (c->state != CONN_WAITING && c->rev.dport)
-		flow_attempt_abandon(w, c);
+	close_call(w, c);
+	flow_attempt_abandon(w, c);
 	conn_release(&w->table, c);
 	w->table_released = 1;
 }
 
-static void count_duration(struct worker *w, const struct conn *c)
+void flow_damaged(struct worker *w, struct conn *c)
 {
-	const uint64_t since_ns = c->call.started_ns;
-
-	histogram_record(&w->engine.state.histograms, c->cluster, HISTOGRAM_DURATION,
-			 w->now_ns > since_ns ? w->now_ns - since_ns : 0);
+	counter_add(&w->damaged, 1);
+	counter_add(&w->block->damaged_entries, 1);
+	flow_release(w, c);
 }
 
 void flow_over(struct worker *w, struct conn *c)
 {
-	call_end(&w->engine, &c->call);
-	count_duration(w, c);
-	counter_add(&listener_of(w, c)->calls.closed, 1);
-	counter_add(&cluster_of(w, c)->closed, 1);
-	if (c->state != CONN_WAITING)
-		counter_add(&endpoint_of(w, c)->closed, 1);
+	close_call(w, c);
 	if (c->state == CONN_RESTING)
 		conn_rest(&w->table, c, w->now_ns + TCP_REST_NS);
 	else
@@ -97,7 +119,8 @@ void flow_count_packet(struct worker *w, struct conn *c, enum direction dir, uin
 
 static void tcp_events(struct worker *w, struct conn *c, const struct tcp_result *r)
 {
-	struct call *call = &c->call;
+	const uint32_t told = TCP_EV_SYN_ACKED | TCP_EV_SUCCESS | TCP_EV_FAILURE | TCP_EV_NEUTRAL;
+	struct call *call = call_of(w, c);
 
 	if (r->events & TCP_EV_SYN_ACKED)
 		call_connected(&w->engine, call, w->now_ns - call->attempt_ns);
@@ -107,6 +130,8 @@ static void tcp_events(struct worker *w, struct conn *c, const struct tcp_result
 		call_failed(&w->engine, call, r->reason);
 	if (r->events & TCP_EV_NEUTRAL)
 		call_cancelled(&w->engine, call);
+	if (r->events & told)
+		call_show(w, c);
 	if (r->events & TCP_EV_OVER)
 		flow_over(w, c);
 	else if (r->events & TCP_EV_SOONER)
@@ -192,10 +217,11 @@ static void first_payload(struct worker *w, struct conn *c, enum direction dir)
 {
 	if (dir == FORWARD) {
 		c->flags |= CONN_ASKED;
-		call_requested(&w->engine, &c->call);
+		call_requested(&w->engine, call_of(w, c));
+		call_show(w, c);
 	} else {
 		c->flags |= CONN_REPLIED;
-		call_first_byte(&w->engine, &c->call);
+		call_first_byte(&w->engine, call_of(w, c));
 	}
 }
 
@@ -224,7 +250,8 @@ static void tcp_packet(struct worker *w, uint8_t interface, struct packet *p,
 	case TCP_FORWARD:
 		if (unlikely(s.flags & TCP_SYN))
 			tcp_syn_clamp(p,
-				      flow_attempt_mss_max(w, c->fwd.interface, c->rev.interface,
+				      flow_attempt_mss_max(w, interface_of(w, c, FORWARD),
+							   interface_of(w, c, REVERSE),
 							   c->fwd.family),
 				      w->shared->ports->port[interface].may_be_partial);
 		if (unlikely(!(c->flags & (dir == FORWARD ? CONN_ASKED : CONN_REPLIED))) &&
@@ -263,10 +290,12 @@ static void udp_packet(struct worker *w, struct packet *p, struct rte_mbuf *fram
 	const uint64_t before_ns = c->deadline_ns;
 	const int silent = !(c->flags & CONN_REPLIED);
 
-	if (udp_track(c, dir, w->now_ns, flow_timeouts(w, c)))
-		call_succeeded(&w->engine, &c->call);
+	if (udp_track(c, dir, w->now_ns, flow_timeouts(w, c))) {
+		call_succeeded(&w->engine, call_of(w, c));
+		call_show(w, c);
+	}
 	if (unlikely(silent && (c->flags & CONN_REPLIED)))
-		call_first_byte(&w->engine, &c->call);
+		call_first_byte(&w->engine, call_of(w, c));
 	/* A new policy may end it sooner. */
 	if (unlikely(c->deadline_ns < before_ns))
 		conn_schedule(&w->table, c);
@@ -296,6 +325,11 @@ void flow_packet(struct worker *w, uint8_t interface, struct packet *p, struct r
 	}
 	c = &w->table.entries[found >> 1];
 	dir = (enum direction)(found & 1);
+	if (unlikely(c->state != CONN_ESTABLISHED) && unlikely(!conn_is_sound(&w->table, c))) {
+		flow_damaged(w, c);
+		drop(w, frame, REASON_DAMAGED);
+		return;
+	}
 	if (unlikely(limiter_judges(&w->limiter, interface)) && p->kind != PACKET_ICMP_ERROR) {
 		reason = limiter_packet(&w->limiter, p, c, found >> 1, dir);
 		if (reason != REASON_NONE) {

@@ -30,6 +30,12 @@ void flow_over(struct worker *w, struct conn *c);
 /* Release an entry and the port it has. It is over already. */
 void flow_release(struct worker *w, struct conn *c);
 
+/*
+ * The entry was written over: it ends here, counted, and what it held returns. Its ends hear of it
+ * with their next packets.
+ */
+void flow_damaged(struct worker *w, struct conn *c);
+
 /* The cluster's timeouts; the built-in defaults once it has left the policy. */
 const struct image_timeouts *flow_timeouts(const struct worker *w, const struct conn *c);
 

@@ -35,6 +35,8 @@ struct conn *flow_attempt_entry(struct worker *w)
 
 	if (unlikely(!c) && recycle(w))
 		c = conn_alloc(&w->table);
+	if (likely(c))
+		*call_of(w, c) = (struct call){.number = conn_number(&w->table, c)};
 	return c;
 }
 
@@ -60,7 +62,7 @@ struct call_request flow_attempt_request_of(const struct worker *w, const struct
 	struct flow_key client;
 
 	conn_forward_key(c, &client);
-	return flow_attempt_request(w, &client, w->policy->view.cluster_at[c->cluster]);
+	return flow_attempt_request(w, &client, w->policy->view.cluster_at[cluster_slot_of(w, c)]);
 }
 
 static void set_endpoint(struct worker *w, struct conn *c, uint32_t at)
@@ -106,24 +108,26 @@ static int taken(void *ctx, uint16_t port)
 static uint16_t inherit_port(struct port_question *q, struct snat_ports *ports)
 {
 	const struct conn *oldest = conn_oldest_resting(&q->w->table);
+	const struct conn_own *ours = conn_own(&q->w->table, q->c), *its;
 	uint16_t port = 0;
 
 	if (!oldest)
 		return 0;
-	if (oldest->snat_address == q->c->snat_address && oldest->rev.proto == q->c->rev.proto)
-		port = be16toh(oldest->rev.dport);
+	its = conn_own(&q->w->table, oldest);
+	if (its->snat_address == ours->snat_address && its->udp == ours->udp)
+		port = its->port;
 	recycle(q->w);
 	return port && !taken(q, port) && snat_ports_take(ports, port) == 0 ? port : 0;
 }
 
-static struct snat_ports *pool_of(const struct worker *w, const struct conn *c)
+static struct snat_ports *pool_of(const struct worker *w, const struct conn_own *own)
 {
-	return w->snat[c->rev.proto == PROTO_UDP][c->snat_address];
+	return w->snat[own->udp][own->snat_address];
 }
 
 static uint16_t deal_port(struct worker *w, struct conn *c)
 {
-	struct snat_ports *ports = pool_of(w, c);
+	struct snat_ports *ports = pool_of(w, conn_own(&w->table, c));
 	struct port_question question = {w, c};
 	uint16_t port = snat_ports_deal(ports, taken, &question);
 
@@ -134,9 +138,12 @@ static uint16_t deal_port(struct worker *w, struct conn *c)
 
 enum reason flow_attempt_prepare(struct worker *w, struct conn *c, uint32_t endpoint)
 {
+	struct conn_own *own = conn_own(&w->table, c);
 	enum reason reason;
 	uint16_t port;
 
+	if (unlikely(own->port))
+		return REASON_DAMAGED; /* another attempt of it is under way */
 	/* The policy has changed while it waited: listener and cluster speak the other one now. */
 	if (unlikely(w->policy->view.endpoints[endpoint].family != c->fwd.family))
 		return REASON_DRAINING;
@@ -144,9 +151,12 @@ enum reason flow_attempt_prepare(struct worker *w, struct conn *c, uint32_t endp
 	reason = forward_prepare(w, c, FORWARD);
 	if (reason != REASON_NONE)
 		return reason;
+	own->snat_address = w->policy->endpoint_address[endpoint];
+	own->udp = c->fwd.proto == PROTO_UDP;
 	port = deal_port(w, c);
 	if (port == 0)
 		return REASON_NO_PORT;
+	own->port = port;
 	c->rev.dport = htobe16(port);
 	w->snat_epoch += w->snat_epoch == UINT32_MAX ? 2 : 1;
 	snat_owner_take(&w->shared->ports->owners, c, w->snat_epoch);
@@ -156,13 +166,23 @@ enum reason flow_attempt_prepare(struct worker *w, struct conn *c, uint32_t endp
 
 void flow_attempt_abandon(struct worker *w, struct conn *c)
 {
-	if (snat_ports_return(pool_of(w, c), be16toh(c->rev.dport)))
-		snat_owner_clear(&w->shared->ports->owners, c);
+	struct conn_own *own = conn_own(&w->table, c);
+	const uint16_t port = own->port;
+
+	if (port == 0)
+		return;
+	own->port = 0;
+	if (!snat_ports_return(pool_of(w, own), port))
+		return;
+	c->rev.dport = htobe16(port);
+	c->rev.proto = own->udp ? PROTO_UDP : PROTO_TCP;
+	c->snat_address = own->snat_address;
+	snat_owner_clear(&w->shared->ports->owners, c);
 }
 
 void flow_attempt_count_opened(struct worker *w, const struct conn *c)
 {
-	counter_add(&endpoint_of(w, c)->opened, 1);
+	counter_add(&w->engine.state.endpoint_counters[call_of(w, c)->endpoint].opened, 1);
 }
 
 uint16_t flow_attempt_mss_max(const struct worker *w, uint8_t in, uint8_t out, uint8_t family)
@@ -191,15 +211,16 @@ void flow_attempt_send(struct worker *w, struct conn *c, uint32_t endpoint)
 	enum reason reason = insert(w, c, endpoint);
 
 	if (reason != REASON_NONE) {
-		call_not_sent(&w->engine, &c->call, reason);
+		call_not_sent(&w->engine, call_of(w, c), reason);
 		waiting_over(w, c);
 		return;
 	}
 	w->table_inserted = 1;
-	call_sent(&w->engine, &c->call);
+	call_sent(&w->engine, call_of(w, c));
+	call_show(w, c);
 	flow_attempt_count_opened(w, c);
-	tcp_syn_clamp_stored(
-		c, flow_attempt_mss_max(w, c->fwd.interface, c->rev.interface, c->fwd.family));
+	tcp_syn_clamp_stored(c, flow_attempt_mss_max(w, interface_of(w, c, FORWARD),
+						     interface_of(w, c, REVERSE), c->fwd.family));
 	tcp_track_attempt(c, flow_timeouts(w, c));
 	conn_schedule(&w->table, c);
 	origin_stored_syn(w, c);
@@ -211,7 +232,7 @@ static void bury(struct worker *w, struct conn *c)
 	struct conn *tombstone = flow_attempt_entry(w);
 
 	assert(tombstone); /* conn_has_room() said so */
-	counter_add(&endpoint_of(w, c)->closed, 1);
+	counter_add(&w->engine.state.endpoint_counters[call_of(w, c)->endpoint].closed, 1);
 	conn_bury(&w->table, c, tombstone);
 	c->endpoint = CALL_NO_SLOT;
 	c->flags = 0;
@@ -227,8 +248,10 @@ int flow_attempt_failed(struct worker *w, struct conn *c, enum reason reason)
 	struct call_request request = flow_attempt_request_of(w, c);
 	struct call_step step;
 
-	request.no_retry = !conn_has_room(&w->table);
-	step = call_attempt_failed(&w->engine, &c->call, &request, reason);
+	/* Without a port there is no attempt, whatever the entry says. */
+	request.no_retry = !conn_has_room(&w->table) || conn_own(&w->table, c)->port == 0;
+	step = call_attempt_failed(&w->engine, call_of(w, c), &request, reason);
+	call_show(w, c);
 	if (step.next == CALL_FAILED || step.next == CALL_REJECTED) {
 		c->flags |= CONN_VERDICT;
 		return 0;

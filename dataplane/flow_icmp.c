@@ -66,6 +66,7 @@ void flow_icmp(struct worker *w, struct packet *p, struct rte_mbuf *frame, struc
 	forward_icmp_error(w, p, frame, c, dir);
 	if (failed) {
 		c->flags |= CONN_VERDICT;
-		call_failed(&w->engine, &c->call, REASON_UPSTREAM_UNREACHABLE);
+		call_failed(&w->engine, call_of(w, c), REASON_UPSTREAM_UNREACHABLE);
+		call_show(w, c);
 	}
 }

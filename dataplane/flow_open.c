@@ -68,7 +68,6 @@ static void set_client(struct worker *w, struct conn *c, const struct packet *p,
 	c->listener = listener_slot(w, listener);
 	c->cluster = v->cluster_slot[listener->cluster];
 	c->endpoint = CALL_NO_SLOT;
-	c->call.number = conn_number(&w->table, c);
 }
 
 /* Keep the SYN: it may be sent again. @out: the interface it leaves by, if that is known. */
@@ -105,7 +104,8 @@ static enum reason send(struct worker *w, struct conn *c, const struct opening *
 	}
 	conn_schedule(&w->table, c);
 	w->table_inserted = 1;
-	call_sent(&w->engine, &c->call);
+	call_sent(&w->engine, call_of(w, c));
+	call_show(w, c);
 	flow_opened(w, c);
 	flow_attempt_count_opened(w, c);
 	flow_count_packet(w, c, FORWARD, o->p->ip_bytes);
@@ -134,8 +134,10 @@ static enum reason wait_for_turn(struct worker *w, struct conn *c, const struct 
 static void start(struct worker *w, struct conn *c, const struct opening *o,
 		  const struct call_request *request)
 {
-	struct call_step step = call_start(&w->engine, &c->call, request);
+	struct call_step step = call_start(&w->engine, call_of(w, c), request);
 	enum reason reason = step.reason;
+
+	call_show(w, c);
 
 	switch (step.next) {
 	case CALL_SEND:
@@ -152,7 +154,7 @@ static void start(struct worker *w, struct conn *c, const struct opening *o,
 		return;
 	}
 	if (unlikely(reason != REASON_NONE)) {
-		call_not_sent(&w->engine, &c->call, reason);
+		call_not_sent(&w->engine, call_of(w, c), reason);
 		conn_release(&w->table, c);
 		refuse(w, o, reason);
 	}

@@ -3,11 +3,16 @@
 
 #include <string.h>
 
+#include "dataplane/clock.h"
 #include "dataplane/pkt/checksum.h"
 #include "dataplane/pkt/headers.h"
 #include "ebpf/limit_rule.h"
 
-enum { WOULD = WORKER_LIMIT_WOULD_CONNECTION - WORKER_LIMIT_CONNECTION, ECN_CE = 3 };
+enum {
+	WOULD = WORKER_LIMIT_WOULD_CONNECTION - WORKER_LIMIT_CONNECTION,
+	ECN_CE = 3,
+	TIMED_EVERY = 251, /* verdicts; a prime, so that no place in a burst is preferred */
+};
 
 int limiter_create(struct limiter *l, const struct region *region, uint32_t number)
 {
@@ -17,6 +22,8 @@ int limiter_create(struct limiter *l, const struct region *region, uint32_t numb
 			l->interfaces |= 1u << i;
 	if (l->interfaces == 0)
 		return 0;
+	l->times = region_histograms(region, number);
+	l->until_timed = TIMED_EVERY;
 	l->counters = region_limit_counters(region, number, 0);
 	l->flows = region_flow_limits(region, number);
 	l->listeners = region->listener_state;
@@ -259,37 +266,64 @@ static int is_syn(const struct packet *p)
 	       (p->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK)) == TCP_SYN;
 }
 
-enum reason limiter_packet(struct limiter *l, struct packet *p, const struct conn *c,
-			   uint32_t number, enum direction dir)
+/* When a verdict begins that is to be timed; 0: it is not. */
+static uint64_t begin_timing(struct limiter *l)
 {
-	const struct limiter_rules *rules = &l->policy->rules[c->listener];
+	if (--l->until_timed != 0)
+		return 0;
+	l->until_timed = TIMED_EVERY;
+	return clock_ns();
+}
+
+static void end_timing(const struct limiter *l, uint64_t begun_ns)
+{
+	if (begun_ns != 0)
+		histogram_record_verdict(&l->times, clock_ns() - begun_ns);
+}
+
+/* A packet of a connection whose buckets are @flow. */
+static enum reason judge_packet(struct limiter *l, struct packet *p, uint16_t slot,
+				struct flow_limit *flow, enum direction dir)
+{
+	const struct limiter_rules *rules = &l->policy->rules[slot];
 	uint32_t wanted = dir == FORWARD ? LIMIT_TO_ENDPOINT : LIMIT_TO_CLIENT;
 	uint32_t verdict = WORKER_LIMIT_PASSED;
 
-	if (rules->present == 0)
+	if (dir == FORWARD && (rules->present & LIMIT_PER_START) && is_syn(p)) {
+		verdict = judge_start(l, p, slot);
+		if (refuses(verdict))
+			return count(l, slot, p, verdict);
+	}
+	if (rules->present & wanted)
+		verdict = worse(judge_flow(l, p, rules, &flow->to[dir]), verdict);
+	return count(l, slot, p, verdict);
+}
+
+enum reason limiter_packet(struct limiter *l, struct packet *p, const struct conn *c,
+			   uint32_t number, enum direction dir)
+{
+	/* The entry may be written over. */
+	const uint16_t slot = c->listener < l->policy->slots ? c->listener : 0;
+	uint64_t begun_ns;
+	enum reason reason;
+
+	if (l->policy->rules[slot].present == 0)
 		return REASON_NONE;
 	/* an attempt that was given up has no bucket; a SYN that begins anew is judged as a start
 	 */
 	if (c->state == CONN_TOMBSTONE || (c->state == CONN_RESTING && is_syn(p)))
 		return REASON_NONE;
-	if (dir == FORWARD && (rules->present & LIMIT_PER_START) && is_syn(p)) {
-		verdict = judge_start(l, p, c->listener);
-		if (refuses(verdict))
-			return count(l, c->listener, p, verdict);
-	}
-	if (rules->present & wanted)
-		verdict = worse(judge_flow(l, p, rules, &l->flows[number].to[dir]), verdict);
-	return count(l, c->listener, p, verdict);
+	begun_ns = begin_timing(l);
+	reason = judge_packet(l, p, slot, &l->flows[number], dir);
+	end_timing(l, begun_ns);
+	return reason;
 }
 
-enum reason limiter_start(struct limiter *l, struct packet *p, uint16_t slot)
+static enum reason judge_first(struct limiter *l, struct packet *p, uint16_t slot)
 {
 	const struct limiter_rules *rules = &l->policy->rules[slot];
 	uint32_t verdict = WORKER_LIMIT_PASSED;
 
-	memset(&l->fresh, 0, sizeof(l->fresh));
-	if (rules->present == 0)
-		return REASON_NONE;
 	if (rules->present & LIMIT_PER_START) {
 		verdict = judge_start(l, p, slot);
 		if (refuses(verdict))
@@ -300,6 +334,20 @@ enum reason limiter_start(struct limiter *l, struct packet *p, uint16_t slot)
 		verdict = worse(judge_flow(l, p, rules, &l->fresh), verdict);
 	}
 	return count(l, slot, p, verdict);
+}
+
+enum reason limiter_start(struct limiter *l, struct packet *p, uint16_t slot)
+{
+	uint64_t begun_ns;
+	enum reason reason;
+
+	memset(&l->fresh, 0, sizeof(l->fresh));
+	if (l->policy->rules[slot].present == 0)
+		return REASON_NONE;
+	begun_ns = begin_timing(l);
+	reason = judge_first(l, p, slot);
+	end_timing(l, begun_ns);
+	return reason;
 }
 
 static void store(struct flow_bucket *to, const struct flow_bucket *from)

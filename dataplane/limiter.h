@@ -15,6 +15,7 @@
 #include "dataplane/limiter_rules.h"
 #include "dataplane/limiter_source.h"
 #include "dataplane/packet.h"
+#include "shm/histogram.h"
 #include "shm/region.h"
 
 struct limiter {
@@ -26,10 +27,13 @@ struct limiter {
 	struct listener_state *listeners;       /* by slot; any worker's */
 	struct limiter_sources sources;
 	struct limiter_program program;
+	struct histograms times; /* of this worker: its verdicts' */
 
-	struct flow_bucket fresh; /* towards the endpoint, of the connection about to begin */
+	/* Written with each packet. */
+	struct worker_limit packet __attribute__((aligned(64)));
 	const struct limiter_rules *loaded; /* whose rules @packet has */
-	struct worker_limit packet;
+	uint32_t until_timed;               /* verdicts, that one included; never 0 */
+	struct flow_bucket fresh; /* towards the endpoint, of the connection about to begin */
 };
 
 /**

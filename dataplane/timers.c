@@ -51,7 +51,8 @@ static void tcp_expired(struct worker *w, struct conn *c)
 		conn_schedule(&w->table, c);
 		return;
 	case TCP_TIMER_VERDICT:
-		call_succeeded(&w->engine, &c->call);
+		call_succeeded(&w->engine, call_of(w, c));
+		call_show(w, c);
 		conn_schedule(&w->table, c);
 		return;
 	case TCP_TIMER_CONNECT:
@@ -75,7 +76,8 @@ static void udp_expired(struct worker *w, struct conn *c)
 {
 	switch (udp_track_expired(c, w->now_ns, flow_timeouts(w, c))) {
 	case UDP_TIMER_NO_REPLY:
-		call_failed(&w->engine, &c->call, REASON_EXPECT_REPLY);
+		call_failed(&w->engine, call_of(w, c), REASON_EXPECT_REPLY);
+		call_show(w, c);
 		conn_schedule(&w->table, c);
 		return;
 	case UDP_TIMER_NOTHING:
@@ -95,7 +97,10 @@ unsigned int timers_run(struct worker *w)
 	for (uint32_t i = 0; i < n; i++) {
 		struct conn *c = expired[i];
 
-		if (c->state == CONN_RESTING)
+		/* What was written over ends here at the latest, so that nothing leaks. */
+		if (unlikely(c->deadline_ns > w->now_ns || !conn_is_sound(&w->table, c)))
+			flow_damaged(w, c);
+		else if (c->state == CONN_RESTING)
 			flow_release(w, c);
 		else if (c->state == CONN_WAITING)
 			waiting_expired(w, c);

@@ -6,11 +6,9 @@
 #include "dataplane/origin.h"
 #include "dataplane/worker_state.h"
 
-#include <stddef.h>
-
-static struct conn *conn_of(struct call *call)
+static struct conn *conn_of(const struct worker *w, const struct call *call)
 {
-	return (struct conn *)((uint8_t *)call - offsetof(struct conn, call));
+	return &w->table.entries[call - w->calls];
 }
 
 void waiting_over(struct worker *w, struct conn *c)
@@ -40,8 +38,9 @@ void waiting_step(struct worker *w, struct conn *c, const struct call_step *step
 void waiting_expired(struct worker *w, struct conn *c)
 {
 	struct call_request request = flow_attempt_request_of(w, c);
-	struct call_step step = call_expired(&w->engine, &c->call, &request);
+	struct call_step step = call_expired(&w->engine, call_of(w, c), &request);
 
+	call_show(w, c);
 	waiting_step(w, c, &step);
 }
 
@@ -51,10 +50,11 @@ static uint32_t run_granted(struct worker *w)
 	uint32_t n = 0;
 
 	for (; n < WAITING_BURST && (call = call_next_granted(&w->engine)) != NULL; n++) {
-		struct conn *c = conn_of(call);
+		struct conn *c = conn_of(w, call);
 		struct call_request request = flow_attempt_request_of(w, c);
 		struct call_step step = call_granted(&w->engine, call, &request);
 
+		call_show(w, c);
 		waiting_step(w, c, &step);
 	}
 	return n;
@@ -67,7 +67,7 @@ static uint32_t run_refused(struct worker *w)
 	uint32_t n = 0;
 
 	for (; n < WAITING_BURST && (call = call_next_refused(&w->engine, &reason)) != NULL; n++)
-		waiting_over(w, conn_of(call));
+		waiting_over(w, conn_of(w, call));
 	return n;
 }
 

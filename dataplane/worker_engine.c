@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/worker_engine.h"
 
+#include "dataplane/conn/lent.h"
 #include "dataplane/policy/outlier.h"
 #include "dataplane/policy/region_state.h"
 #include "dataplane/worker_state.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int worker_shared_create(struct worker_shared *shared)
 {
@@ -32,6 +34,10 @@ void worker_shared_destroy(struct worker_shared *shared)
 	queues_destroy(&shared->listener_queues);
 	queues_destroy(&shared->cluster_queues);
 	judged_destroy(&shared->judged);
+	if (shared->lent)
+		lent_ports_free(shared->lent);
+	free(shared->lent);
+	shared->lent = NULL;
 }
 
 static void wake_other(void *ctx, uint32_t worker)
@@ -52,13 +58,17 @@ int worker_engine_create(struct worker *w)
 	const struct region *region = w->shared->region;
 	const uint32_t clusters = region->shape.cluster_slots;
 	struct engine *e = &w->engine;
+	const size_t bytes = (size_t)w->table.capacity * sizeof(struct call);
 
+	w->calls = aligned_alloc(sizeof(struct call), bytes);
+	if (!w->calls)
+		return -ENOMEM;
+	memset(w->calls, 0, bytes); /* touched now, so that no page is taken while packets flow */
 	*e = (struct engine){
 		.policy = &w->policy->view,
 		.worker = w->number,
 		.random = {.state = seed_of(w)},
-		.calls = {.base = (uint8_t *)&w->table.entries[0].call,
-			  .stride = sizeof(struct conn)},
+		.calls = {.base = (uint8_t *)w->calls, .stride = sizeof(struct call)},
 		.listener_queues = &w->shared->listener_queues,
 		.cluster_queues = &w->shared->cluster_queues,
 		.entries = w->table.capacity,
@@ -79,6 +89,7 @@ int worker_engine_create(struct worker *w)
 
 void worker_engine_free(struct worker *w)
 {
+	free(w->calls);
 	free(w->engine.cursors);
 	free(w->engine.levels);
 	free(w->engine.open_calls);

@@ -2,7 +2,7 @@
 /*
  * What one worker owns. Internal to the worker's passes (worker.c, burst.c, flow.c,
  * flow_open.c, flow_attempt.c, flow_icmp.c, waiting.c, forward.c, local.c, origin.c, timers.c,
- * drain.c, transmit.c); nobody else includes this.
+ * drain.c, scrub.c, repair.c, transmit.c); nobody else includes this.
  */
 #ifndef FENDER_DATAPLANE_WORKER_STATE_H
 #define FENDER_DATAPLANE_WORKER_STATE_H
@@ -73,12 +73,25 @@ struct worker {
 	uint64_t origin_second;
 	uint64_t now_ns; /* read once a loop: worker_set_time() */
 	uint64_t loop;
+	uint64_t applied;   /* generation of .policy; the main thread reads it */
+	uint64_t damaged;   /* entries that were written over, ended; the main thread reads it */
 	uint32_t announced; /* of the policy's addresses, then its listeners (worker 0) */
 
 	/* The walk over the table that ends what has drained, see drain.h. */
 	uint64_t drain_due_ns;   /* UINT64_MAX: nothing drains */
 	uint64_t drain_until_ns; /* ends up to here are due in this walk */
 	uint32_t drain_at;       /* the next entry */
+	uint32_t draining;       /* enum draining, as last seen */
+	uint8_t drain_whole;     /* all that is open is due */
+
+	uint64_t scrubbed_ns; /* when scrub.c looked last, and which entry is next */
+	uint32_t scrub_at;
+
+	/* Slots of an entry, which may be written over, are used through these: slots - 1. */
+	uint16_t listener_mask;
+	uint16_t cluster_mask;
+	uint16_t endpoint_mask;
+	uint8_t interface_count; /* an entry's interfaces are below it, or 0 */
 
 	/* Set while a burst is decided: look-ups made before the change must be repeated. */
 	uint8_t table_inserted;
@@ -91,7 +104,8 @@ struct worker {
 	struct interface_counters *interfaces; /* of this worker */
 
 	struct conn_table table;
-	struct engine engine;        /* decides about calls; the entries of the table hold them */
+	struct engine engine;        /* decides about calls */
+	struct call *calls;          /* of the table's entries, which show copies: call_show() */
 	struct snat_ports **snat[2]; /* [tcp, udp][address] */
 	uint32_t snat_addresses;
 	uint32_t snat_epoch;           /* of the last port taken: snat_owner.h */
@@ -148,19 +162,62 @@ static inline void drop(struct worker *w, struct rte_mbuf *frame, enum reason re
 	rte_pktmbuf_free(frame);
 }
 
+/*
+ * The call of an entry. It is private, so that what the call holds returns to where it was taken
+ * from, whatever is written over the entry; the copy there is for a successor and for readers.
+ */
+static inline struct call *call_of(const struct worker *w, const struct conn *c)
+{
+	return &w->calls[conn_number(&w->table, c)];
+}
+
+/* After each change of the call. */
+static inline void call_show(const struct worker *w, struct conn *c)
+{
+	c->call = *call_of(w, c);
+}
+
+static inline uint16_t listener_slot_of(const struct worker *w, const struct conn *c)
+{
+	return c->listener & w->listener_mask;
+}
+
+static inline uint16_t cluster_slot_of(const struct worker *w, const struct conn *c)
+{
+	return c->cluster & w->cluster_mask;
+}
+
+static inline uint16_t endpoint_slot_of(const struct worker *w, const struct conn *c)
+{
+	return c->endpoint & w->endpoint_mask;
+}
+
 static inline struct listener_counters *listener_of(struct worker *w, const struct conn *c)
 {
-	return &w->engine.state.listener_counters[c->listener];
+	return &w->engine.state.listener_counters[listener_slot_of(w, c)];
 }
 
 static inline struct call_counters *cluster_of(struct worker *w, const struct conn *c)
 {
-	return &w->engine.state.cluster_counters[c->cluster];
+	return &w->engine.state.cluster_counters[cluster_slot_of(w, c)];
 }
 
 static inline struct call_counters *endpoint_of(struct worker *w, const struct conn *c)
 {
-	return &w->engine.state.endpoint_counters[c->endpoint];
+	return &w->engine.state.endpoint_counters[endpoint_slot_of(w, c)];
+}
+
+/* The interface that packets of a connection come in by in this direction. */
+static inline uint8_t interface_of(const struct worker *w, const struct conn *c, enum direction dir)
+{
+	const uint8_t interface = dir == FORWARD ? c->fwd.interface : c->rev.interface;
+
+	return likely(interface < w->interface_count) ? interface : 0;
+}
+
+static inline enum direction opposite(enum direction dir)
+{
+	return dir == FORWARD ? REVERSE : FORWARD;
 }
 
 #endif

@@ -38,6 +38,8 @@ enum call_mark {
 };
 
 enum { CALL_TRIED = 4, CALL_NO_SLOT = 0xffff };
+/* source: its place must be found by the client's address, see shm/migrate.h. */
+#define CALL_SOURCE_UNKNOWN UINT32_MAX
 
 struct call {
 	uint64_t started_ns; /* the client's first packet */

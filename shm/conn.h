@@ -104,9 +104,9 @@ struct conn {
 
 	/* line 3: rarely used */
 	uint64_t created_ns;
-	uint32_t next; /* links of the one list it is on: wheel slot, resting, free */
+	uint32_t next; /* of no meaning: lists are private to the worker (conn/wheel.h) */
 	uint32_t prev;
-	uint32_t list; /* which one: enum conn_list of conn/wheel.h */
+	uint32_t list;
 	uint16_t syn_window;
 	uint8_t syn_option_bytes;
 	uint8_t syn_ttl;

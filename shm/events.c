@@ -7,6 +7,8 @@ enum {
 	EVENT_WORDS = sizeof(struct event) / sizeof(uint64_t),
 	/* A number this far behind the head that is still missing will not come. */
 	EVENT_PATIENCE = 64,
+	/* No writer is so far ahead of another: what an entry then says was written over it. */
+	EVENT_FARTHEST = 1 << 20,
 };
 
 _Static_assert((EVENT_RING & (EVENT_RING - 1)) == 0, "a number names its entry by its low bits");
@@ -32,9 +34,10 @@ void event_write(struct event_ring *ring, const struct event *event)
 	const uint64_t number = __atomic_add_fetch(&ring->head, 1, __ATOMIC_RELAXED);
 	uint64_t *entry = (uint64_t *)&ring->entries[number % EVENT_RING];
 	struct event sealed = *event;
+	const uint64_t there = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	uint64_t words[EVENT_WORDS];
 
-	if (__atomic_load_n(entry, __ATOMIC_RELAXED) > number)
+	if (there > number && there - number < EVENT_FARTHEST)
 		return;
 	sealed.seq = number;
 	sealed.check = check_of(&sealed);
@@ -69,7 +72,10 @@ int event_read(const struct event_ring *ring, uint64_t *seq, struct event *out, 
 		const uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
 		enum copy copy;
 
-		if (*seq >= head)
+		/* It never goes back, unless something has written over it: from there on, then. */
+		if (*seq > head)
+			*seq = head;
+		if (*seq == head)
 			return 0;
 		if (head - *seq > EVENT_RING) {
 			*lost += head - *seq - EVENT_RING;

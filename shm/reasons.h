@@ -67,7 +67,8 @@
 	X(RATE_LIMITED_LISTENER, rate_limited_listener,                                          \
 	  "a start of a connection beyond the limit of its listener")                            \
 	X(RATE_LIMITED_CONTENDED, rate_limited_contended,                                        \
-	  "a start of a connection while others kept changing the word of its limit")
+	  "a start of a connection while others kept changing the word of its limit")            \
+	X(DAMAGED, damaged, "its connection's entry in shared memory was written over")
 
 enum reason {
 #define X(id, name, text) REASON_##id,

@@ -54,10 +54,14 @@ static uint32_t vacant_slot(const struct registry *registry, uint64_t key)
 
 	if (registry->used >= registry->slots / 2)
 		return REGISTRY_NONE;
-	while (registry->entries[slot].key != REGISTRY_FREE &&
-	       !usable_again(&registry->entries[slot]))
+	/* At most half of them are used, unless the region was damaged meanwhile. */
+	for (uint32_t probes = 0; probes < registry->slots; probes++) {
+		if (registry->entries[slot].key == REGISTRY_FREE ||
+		    usable_again(&registry->entries[slot]))
+			return slot;
 		slot = next_slot(slot, registry->slots);
-	return slot;
+	}
+	return REGISTRY_NONE;
 }
 
 uint32_t registry_claim(struct registry *registry, uint64_t key, const char *name,

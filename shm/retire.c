@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "shm/publish.h"
+#include "shm/registry_check.h"
 
 /* A registry has at most this many: twice the largest capacity, a power of two. */
 enum { MAX_SLOTS = 2 * MAX_ENDPOINTS };
@@ -217,6 +218,14 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Something has written over it: nobody's name, or removed at no time that has been. */
+static int is_damaged(const struct registry_entry *entry, uint64_t at_ns)
+{
+	if (entry->key == REGISTRY_REMOVED)
+		return entry->generation > at_ns;
+	return entry->key != REGISTRY_FREE && !registry_is_name(entry);
+}
+
 void retire_unnamed(const struct region *region, enum state_kind kind, struct registry *registry,
 		    uint64_t generation, int reader_dead)
 {
@@ -229,6 +238,8 @@ void retire_unnamed(const struct region *region, enum state_kind kind, struct re
 	for (uint32_t slot = 0; slot < registry->slots; slot++) {
 		const struct registry_entry *entry = &registry->entries[slot];
 
+		if (is_damaged(entry, removal_ns))
+			registry_remove(registry, slot, removal_ns);
 		if (entry->key > REGISTRY_REMOVED && entry->generation < generation &&
 		    entry->generation < unused_below && !is_in(&held, slot) &&
 		    (reader_dead || is_idle(region, kind, slot)))

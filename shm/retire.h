@@ -8,7 +8,8 @@
  * state shows nothing in flight: from then on none will. (What a killed dataplane left in flight
  * does not count: its successor counts anew, shm/state.h.) It is used again, with counters and
  * state zeroed, when every running worker has begun a loop since (its heartbeat is later than the
- * removal): a worker may count on in the loop that freed the last connection.
+ * removal): a worker may count on in the loop that freed the last connection. An entry that
+ * something has written over, and the next image does not name, is removed whoever refers to it.
  */
 #ifndef FENDER_SHM_RETIRE_H
 #define FENDER_SHM_RETIRE_H

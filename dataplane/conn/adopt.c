@@ -2,6 +2,7 @@
 #include "dataplane/conn/adopt.h"
 
 #include "dataplane/conn/index.h"
+#include "dataplane/conn/lent.h"
 #include "dataplane/conn/shard.h"
 #include "dataplane/conn/table_parts.h"
 #include "dataplane/conn/tcp_track.h"
@@ -111,7 +112,6 @@ static void derive(const struct conn_table *t, const struct conn_heir *h, struct
 	else if (c->call.marks & CALL_STARTED)
 		c->call.marks |= UNFED;
 	c->call.number = conn_number(t, c);
-	c->list = CONN_LIST_NONE;
 	c->fwd_wscale = wscale_of(c->fwd_wscale, state);
 	c->rev_wscale = wscale_of(c->rev_wscale, state);
 	/* Found again with the first packet. */
@@ -123,19 +123,35 @@ static void derive(const struct conn_table *t, const struct conn_heir *h, struct
 		c->deadline_ns = h->now_ns + TOMBSTONE_NS;
 }
 
+/* Return 0 when the port is @c's; *own when it is of this worker's. */
+static int take_port(const struct conn_heir *h, const struct conn *c, int *own)
+{
+	const int udp = c->rev.proto == PROTO_UDP;
+	const uint16_t port = be16toh(c->rev.dport);
+	const uint32_t owner = h->owners[port % OWNER_BUCKETS];
+
+	*own = owner == h->worker;
+	if (*own)
+		return snat_ports_take(h->snat[udp][c->snat_address], port);
+	if (!h->lent)
+		return -1;
+	return lent_ports_borrow(h->lent, h->others[udp][owner][c->snat_address], c,
+				 (uint8_t)h->worker);
+}
+
 static int take(struct conn_table *t, const struct conn_heir *h, struct conn *c, uint8_t state)
 {
-	struct snat_ports *ports;
-	uint16_t port = be16toh(c->rev.dport);
+	const uint16_t port = be16toh(c->rev.dport);
+	int own;
 
-	if (!fits(c, h, state))
-		return 0;
-	ports = h->snat[c->rev.proto == PROTO_UDP][c->snat_address];
-	if (snat_ports_take(ports, port))
+	if (!fits(c, h, state) || take_port(h, c, &own))
 		return 0;
 	derive(t, h, c, state);
 	if (table_index(t, c, (enum conn_state)state)) {
-		snat_ports_return(ports, port);
+		/* A borrowed port is nobody's then, until the next start. */
+		if (own)
+			snat_ports_return(h->snat[c->rev.proto == PROTO_UDP][c->snat_address],
+					  port);
 		return 0;
 	}
 	t->used++;
@@ -173,7 +189,7 @@ static int by_deadline(const void *a, const void *b)
 	return (x->deadline_ns > y->deadline_ns) - (x->deadline_ns < y->deadline_ns);
 }
 
-/* The resting list in order of time, from entries chained by .next. */
+/* The resting list in order of time, from entries chained by own[].next. */
 static int order_resting(struct conn_table *t, uint32_t head, uint32_t count)
 {
 	struct rest *rests = malloc(((size_t)count + 1) * sizeof(*rests));
@@ -182,7 +198,7 @@ static int order_resting(struct conn_table *t, uint32_t head, uint32_t count)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		rests[i] = (struct rest){t->entries[head].deadline_ns, head};
-		head = t->entries[head].next;
+		head = t->own[head].next;
 	}
 	qsort(rests, count, sizeof(*rests), by_deadline);
 	for (uint32_t i = 0; i < count; i++)
@@ -213,7 +229,7 @@ int conn_table_adopt(struct conn_table *t, const struct conn_heir *heir, struct 
 			out->unreadable++;
 			drop(t, c);
 		} else if (state == CONN_RESTING) {
-			c->next = resting_head;
+			t->own[i].next = resting_head;
 			resting_head = i;
 			resting++;
 		} else {

@@ -6,6 +6,9 @@
  * deltas, next hops, SNAT ports in use). States are stored last, so an entry that was half
  * made is free.
  *
+ * A port that belongs to another worker's bucket is borrowed (conn/lent.h): the connection's own
+ * worker is its client's.
+ *
  * Carried on: SYN_SENT to CLOSING, resting entries and tombstones (their ports must rest). Ended:
  * waiting calls; the client's next SYN starts them again. What was learnt about a call without a
  * verdict would be about the pause, so it feeds no breaker, estimate or statistics any more.
@@ -17,6 +20,7 @@
 #include "dataplane/conn/table.h"
 
 struct image_header;
+struct lent_ports;
 
 /* The worker that takes the entries over. */
 struct conn_heir {
@@ -25,6 +29,9 @@ struct conn_heir {
 	uint32_t worker;
 	struct snat_ports **snat[2]; /* [tcp, udp][address]: all free before */
 	uint32_t snat_addresses;
+	/* Of all workers, [tcp, udp][worker][address], to borrow ports from; NULL: nobody lends. */
+	struct snat_ports ***others[2];
+	struct lent_ports *lent;
 	uint32_t listener_slots;
 	uint32_t cluster_slots;
 	uint32_t endpoint_slots;
@@ -39,6 +46,7 @@ struct conn_adopted {
 	uint32_t resting;    /* resting entries and tombstones */
 	uint32_t waiting;    /* calls without an attempt, ended */
 	uint32_t unreadable; /* entries that made no sense */
+	uint32_t lent;       /* ports, set by inherit_connections() */
 };
 
 /**

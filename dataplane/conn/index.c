@@ -50,6 +50,16 @@ static void *take_memory(uint64_t bytes)
 	return p + before;
 }
 
+void *index_memory(uint64_t *bytes)
+{
+	void *p;
+
+	*bytes = (*bytes + 4095) & ~4095ull;
+	p = take_memory(*bytes);
+	/* Touches every page now: none is taken while packets flow. */
+	return p ? memset(p, 0, *bytes) : NULL;
+}
+
 int index_create(struct conn_table *t)
 {
 	uint32_t buckets = 1;
@@ -62,12 +72,10 @@ int index_create(struct conn_table *t)
 	overflow = buckets / BUCKETS_PER_OVERFLOW + MIN_OVERFLOW;
 	total = (uint64_t)buckets + overflow;
 	t->bucket_mask = buckets - 1;
-	t->index_bytes = (total * sizeof(struct conn_bucket) + 4095) & ~4095ull;
-	t->buckets = take_memory(t->index_bytes);
+	t->index_bytes = total * sizeof(struct conn_bucket);
+	t->buckets = index_memory(&t->index_bytes);
 	if (!t->buckets)
 		return -ENOMEM;
-	/* Touches every page now: none is taken while packets flow. */
-	memset(t->buckets, 0, t->index_bytes);
 	t->overflow_free = 0;
 	for (uint32_t i = (uint32_t)total - 1; i >= buckets; i--) {
 		t->buckets[i].next = t->overflow_free;

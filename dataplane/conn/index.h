@@ -113,6 +113,12 @@ static inline uint32_t index_find(const struct conn_table *t, const struct conn_
 	}
 }
 
+/*
+ * Zeroed private memory of *@bytes, raised to whole pages, all of them touched; on huge pages where
+ * they are allowed. NULL without memory; munmap() ends it.
+ */
+void *index_memory(uint64_t *bytes);
+
 /* Memory for the buckets, by t->capacity. Return 0 or -ENOMEM. */
 int index_create(struct conn_table *t);
 void index_destroy(struct conn_table *t);

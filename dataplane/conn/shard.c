@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dataplane/conn/shard.h"
 
+#include "dataplane/conn/lent.h"
+#include "shm/owner.h"
+
 #include <endian.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 uint32_t shard_client_bucket(const struct flow_key *key)
 {
-	uint8_t bytes[19];
+	uint8_t ip[16];
 
 	if (key->k.family == FAMILY_V4) {
-		memset(bytes, 0, 12);
-		memcpy(bytes + 12, &key->k.src, 4);
+		memset(ip, 0, 12);
+		memcpy(ip + 12, &key->k.src, 4);
 	} else {
-		memcpy(bytes, key->src6, 16);
+		memcpy(ip, key->src6, 16);
 	}
-	memcpy(bytes + 16, &key->k.sport, 2);
-	bytes[18] = key->k.proto;
-	return (uint32_t)(XXH3_64bits(bytes, sizeof(bytes)) % OWNER_BUCKETS);
+	return owner_client_bucket(ip, key->k.sport, key->k.proto);
 }
 
 int shard_is_snat_port(const struct image_header *image, uint8_t interface, uint16_t port)
@@ -31,8 +29,11 @@ int shard_is_snat_port(const struct image_header *image, uint8_t interface, uint
 	return host >= i->snat_port_low && host <= i->snat_port_high;
 }
 
-static int is_own_address(const struct image_header *image, uint8_t interface,
-			  const struct flow_key *key)
+enum { NOT_OURS = -1 };
+
+/* The position of the address that the packet is sent to, if it is one that serves for SNAT. */
+static int own_address(const struct image_header *image, uint8_t interface,
+		       const struct flow_key *key)
 {
 	const struct image_address *a = IMAGE_ARRAY(image, struct image_address, addresses);
 
@@ -42,22 +43,52 @@ static int is_own_address(const struct image_header *image, uint8_t interface,
 			continue;
 		if (key->k.family == FAMILY_V4 ? memcmp(&a[i].ip.b[12], &key->k.dst, 4) == 0
 					       : memcmp(a[i].ip.b, key->dst6, 16) == 0)
-			return 1;
+			return (int)i;
 	}
-	return 0;
+	return NOT_OURS;
+}
+
+/* As own_address(), of a reverse packet. */
+static int snat_address(const struct image_header *image, uint8_t interface,
+			const struct flow_key *key)
+{
+	return shard_is_snat_port(image, interface, key->k.dport)
+		       ? own_address(image, interface, key)
+		       : NOT_OURS;
+}
+
+static uint32_t port_bucket(const struct flow_key *key)
+{
+	return be16toh(key->k.dport) % OWNER_BUCKETS;
 }
 
 uint32_t shard_bucket(const struct image_header *image, uint8_t interface,
 		      const struct flow_key *key)
 {
-	if (shard_is_snat_port(image, interface, key->k.dport) &&
-	    is_own_address(image, interface, key))
-		return be16toh(key->k.dport) % OWNER_BUCKETS;
-	return shard_client_bucket(key);
+	return snat_address(image, interface, key) != NOT_OURS ? port_bucket(key)
+							       : shard_client_bucket(key);
+}
+
+uint32_t shard_owner(const uint8_t *owners, const struct lent_ports *lent,
+		     const struct image_header *image, uint8_t interface,
+		     const struct flow_key *key)
+{
+	const int address = snat_address(image, interface, key);
+	uint8_t worker;
+
+	if (address == NOT_OURS)
+		return owners[shard_client_bucket(key)];
+	if (__builtin_expect(lent != NULL, 0)) {
+		worker = lent_ports_worker(lent, key->k.proto == PROTO_UDP, (uint32_t)address,
+					   be16toh(key->k.dport));
+		if (worker != LENT_TO_NOBODY)
+			return worker;
+	}
+	return owners[port_bucket(key)];
 }
 
 void shard_owners(uint8_t owners[], uint32_t workers)
 {
 	for (uint32_t i = 0; i < OWNER_BUCKETS; i++)
-		owners[i] = (uint8_t)(i % workers);
+		owners[i] = (uint8_t)owner_of_bucket(i, workers);
 }

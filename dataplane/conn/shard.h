@@ -12,6 +12,7 @@
 #include "dataplane/packet.h"
 
 struct image_header;
+struct lent_ports;
 
 /* Bucket of a client's packet. */
 uint32_t shard_client_bucket(const struct flow_key *key);
@@ -22,6 +23,15 @@ int shard_is_snat_port(const struct image_header *image, uint8_t interface, uint
 /* Bucket 0..OWNER_BUCKETS-1 of a packet that came in by @interface with this key. */
 uint32_t shard_bucket(const struct image_header *image, uint8_t interface,
 		      const struct flow_key *key);
+
+/**
+ * shard_owner() - the worker that a packet's connection belongs to
+ * @owners: from shard_owners()
+ * @lent: ports that are not their bucket's (conn/lent.h), or NULL
+ */
+uint32_t shard_owner(const uint8_t *owners, const struct lent_ports *lent,
+		     const struct image_header *image, uint8_t interface,
+		     const struct flow_key *key);
 
 /* The one table from bucket to worker. */
 void shard_owners(uint8_t owners[], uint32_t workers);

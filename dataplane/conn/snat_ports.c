@@ -218,13 +218,23 @@ int snat_ports_return(struct snat_ports *s, uint16_t port)
 {
 	struct node *n;
 
-	assert(is_ours(s, port));
+	if (!is_ours(s, port))
+		return 0;
 	n = node_of(s, port);
 	assert(n->uses > 0);
 	if (--n->uses > 0)
 		return 0;
 	append(s, port);
 	return 1;
+}
+
+int snat_ports_lend(struct snat_ports *s, uint16_t port)
+{
+	if (!is_ours(s, port) || node_of(s, port)->uses != 0)
+		return -1;
+	unlink_port(s, port);
+	node_of(s, port)->uses = MAX_USES;
+	return 0;
 }
 
 uint32_t snat_ports_free_count(const struct snat_ports *s)

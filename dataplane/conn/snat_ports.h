@@ -44,8 +44,18 @@ uint16_t snat_ports_deal(struct snat_ports *s, int (*taken)(void *ctx, uint16_t 
  */
 int snat_ports_take(struct snat_ports *s, uint16_t port);
 
-/* Give one use back; the last use puts the port at the FIFO's tail. Return 1: that was the last. */
+/*
+ * Give one use back; the last use puts the port at the FIFO's tail. Return 1: that was the last. A
+ * port of another worker's (conn/lent.h) stays where it is.
+ */
 int snat_ports_return(struct snat_ports *s, uint16_t port);
+
+/*
+ * Give a free port away for good: it is never dealt, shared or taken again. After a restart with
+ * another number of workers it goes on with whom conn/lent.h says. Return 0, or -1 when it is not
+ * ours or in use.
+ */
+int snat_ports_lend(struct snat_ports *s, uint16_t port);
 
 uint32_t snat_ports_free_count(const struct snat_ports *s);
 

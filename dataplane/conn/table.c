@@ -2,17 +2,38 @@
 #include "dataplane/conn/table.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "dataplane/conn/index.h"
 #include "dataplane/conn/table_parts.h"
 
+/* conn_own.indexed */
+enum {
+	KEY_FORWARD = 1 << FORWARD,
+	KEY_REVERSE = 1 << REVERSE,
+	KEY_BOTH = KEY_FORWARD | KEY_REVERSE
+};
+
 /* The free list: single links, last in first out, so that entries are warm when taken. */
 void table_free_push(struct conn_table *t, struct conn *c)
 {
-	c->list = CONN_LIST_FREE;
-	c->next = t->free_head;
+	struct conn_own *own = conn_own(t, c);
+
+	*own = (struct conn_own){.list = CONN_LIST_FREE, .next = t->free_head};
 	t->free_head = conn_number(t, c);
+}
+
+/* A hash as far as the index goes by it. */
+static uint64_t hash_of(const struct conn_own *own, enum direction dir)
+{
+	return (uint64_t)own->signature[dir] << 48 | own->bucket[dir];
+}
+
+static void warm_bucket(const struct conn_table *t, const struct conn_own *own, enum direction dir)
+{
+	__builtin_prefetch(&t->buckets[own->bucket[dir]], 1);
 }
 
 /*
@@ -22,42 +43,46 @@ void table_free_push(struct conn_table *t, struct conn *c)
  */
 static void resting_warm(const struct conn_table *t)
 {
-	const struct conn *oldest, *second;
+	const struct conn_own *oldest;
+	const struct conn *second;
 
 	if (t->resting_head == CONN_NONE)
 		return;
-	oldest = &t->entries[t->resting_head];
-	__builtin_prefetch(index_bucket(t, index_hash_entry(t, oldest, FORWARD)), 1);
-	__builtin_prefetch(index_bucket(t, index_hash_entry(t, oldest, REVERSE)), 1);
+	oldest = &t->own[t->resting_head];
+	warm_bucket(t, oldest, FORWARD);
+	warm_bucket(t, oldest, REVERSE);
 	if (oldest->next == CONN_NONE)
 		return;
 	second = &t->entries[oldest->next];
+	__builtin_prefetch(&t->own[oldest->next], 1);
 	__builtin_prefetch(second, 1);
 	__builtin_prefetch(&second->created_ns, 1);
 }
 
-static void resting_remove(struct conn_table *t, struct conn *c)
+static void resting_remove(struct conn_table *t, struct conn_own *own)
 {
-	c->list = CONN_LIST_NONE;
+	own->list = CONN_LIST_NONE;
 	t->resting--;
-	if (c->next != CONN_NONE)
-		t->entries[c->next].prev = c->prev;
+	if (own->next != CONN_NONE)
+		t->own[own->next].prev = own->prev;
 	else
-		t->resting_tail = c->prev;
-	if (c->prev != CONN_NONE) {
-		t->entries[c->prev].next = c->next;
+		t->resting_tail = own->prev;
+	if (own->prev != CONN_NONE) {
+		t->own[own->prev].next = own->next;
 	} else {
-		t->resting_head = c->next;
+		t->resting_head = own->next;
 		resting_warm(t);
 	}
 }
 
-static void leave_list(struct conn_table *t, struct conn *c)
+static void leave_list(struct conn_table *t, uint32_t number)
 {
-	if (c->list >= CONN_LIST_WHEEL)
-		wheel_remove(&t->wheel, t->entries, conn_number(t, c));
-	else if (c->list == CONN_LIST_RESTING)
-		resting_remove(t, c);
+	struct conn_own *own = &t->own[number];
+
+	if (own->list >= CONN_LIST_WHEEL)
+		wheel_remove(&t->wheel, number);
+	else if (own->list == CONN_LIST_RESTING)
+		resting_remove(t, own);
 }
 
 int conn_table_open(struct conn_table *t, struct conn *entries, uint32_t capacity, uint64_t seed,
@@ -72,7 +97,11 @@ int conn_table_open(struct conn_table *t, struct conn *entries, uint32_t capacit
 		.resting_head = CONN_NONE,
 		.resting_tail = CONN_NONE,
 	};
-	wheel_init(&t->wheel, now_ns);
+	t->own_bytes = (uint64_t)capacity * sizeof(*t->own);
+	t->own = index_memory(&t->own_bytes);
+	if (!t->own)
+		return -ENOMEM;
+	wheel_init(&t->wheel, entries, t->own, now_ns);
 	return index_create(t);
 }
 
@@ -92,18 +121,25 @@ int conn_table_init(struct conn_table *t, struct conn *entries, uint32_t capacit
 void conn_table_free(struct conn_table *t)
 {
 	index_destroy(t);
+	if (t->own)
+		munmap(t->own, t->own_bytes);
+	t->own = NULL;
 }
 
 struct conn *conn_alloc(struct conn_table *t)
 {
 	struct conn *c, *following;
+	struct conn_own *own;
 
 	if (t->free_head == CONN_NONE)
 		return NULL;
 	c = &t->entries[t->free_head];
-	t->free_head = c->next;
+	own = &t->own[t->free_head];
+	t->free_head = own->next;
+	own->list = CONN_LIST_NONE;
 	if (t->free_head != CONN_NONE) {
 		following = &t->entries[t->free_head];
+		__builtin_prefetch(&t->own[t->free_head], 1);
 		__builtin_prefetch(&following->created_ns, 1);
 		__builtin_prefetch(following, 1);
 		__builtin_prefetch(&following->fwd_end, 1);
@@ -117,15 +153,34 @@ struct conn *conn_alloc(struct conn_table *t)
 /* Add one key of an entry. Return 0, -EEXIST or -ENOSPC. */
 static int insert_key(struct conn_table *t, const struct conn *c, enum direction dir, uint64_t hash)
 {
+	struct conn_own *own = conn_own(t, c);
 	struct flow_key key;
+	int rc;
 
 	if (dir == FORWARD)
 		conn_forward_key(c, &key);
 	else
 		conn_reverse_key(c, &key);
-	if (index_find(t, index_bucket(t, hash), index_signature(hash), &key) != LOOKUP_NONE)
+	if ((own->indexed >> dir & 1) ||
+	    index_find(t, index_bucket(t, hash), index_signature(hash), &key) != LOOKUP_NONE)
 		return -EEXIST;
-	return index_add(t, hash, conn_number(t, c) << 1 | dir);
+	rc = index_add(t, hash, conn_number(t, c) << 1 | dir);
+	if (rc)
+		return rc;
+	own->bucket[dir] = (uint32_t)hash & t->bucket_mask;
+	own->signature[dir] = index_signature(hash);
+	own->indexed |= (uint8_t)(1u << dir);
+	return 0;
+}
+
+static void remove_key(struct conn_table *t, const struct conn *c, enum direction dir)
+{
+	struct conn_own *own = conn_own(t, c);
+
+	if (!(own->indexed >> dir & 1))
+		return;
+	own->indexed &= (uint8_t) ~(1u << dir);
+	index_delete(t, hash_of(own, dir), conn_number(t, c) << 1 | dir);
 }
 
 /* Pairs with an acquire load by whoever walks the entries: what it sees live is whole. */
@@ -147,7 +202,7 @@ static int insert_both(struct conn_table *t, const struct conn *c)
 		return rc;
 	rc = insert_key(t, c, REVERSE, rev_hash);
 	if (rc)
-		index_delete(t, fwd_hash, conn_number(t, c) << 1 | FORWARD);
+		remove_key(t, c, FORWARD);
 	return rc;
 }
 
@@ -155,7 +210,7 @@ int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state)
 {
 	int rc;
 
-	assert(c->state == CONN_FREE && c->list == CONN_LIST_NONE && state != CONN_FREE);
+	assert(conn_own(t, c)->list == CONN_LIST_NONE && state != CONN_FREE);
 	rc = insert_both(t, c);
 	if (rc == 0)
 		set_state(c, state);
@@ -164,6 +219,7 @@ int conn_insert(struct conn_table *t, struct conn *c, enum conn_state state)
 
 int table_index(struct conn_table *t, const struct conn *c, enum conn_state state)
 {
+	conn_hold_port(t, c, be16toh(c->rev.dport));
 	if (state == CONN_TOMBSTONE)
 		return insert_key(t, c, REVERSE, index_hash_entry(t, c, REVERSE));
 	return insert_both(t, c);
@@ -173,7 +229,7 @@ int conn_insert_forward(struct conn_table *t, struct conn *c)
 {
 	int rc;
 
-	assert(c->state == CONN_FREE && c->list == CONN_LIST_NONE);
+	assert(conn_own(t, c)->list == CONN_LIST_NONE);
 	rc = insert_key(t, c, FORWARD, index_hash_entry(t, c, FORWARD));
 	if (rc == 0)
 		set_state(c, CONN_WAITING);
@@ -184,7 +240,6 @@ int conn_insert_reverse(struct conn_table *t, struct conn *c, enum conn_state st
 {
 	int rc;
 
-	assert(c->state == CONN_WAITING);
 	rc = insert_key(t, c, REVERSE, index_hash_entry(t, c, REVERSE));
 	if (rc == 0)
 		set_state(c, state);
@@ -193,11 +248,11 @@ int conn_insert_reverse(struct conn_table *t, struct conn *c, enum conn_state st
 
 void conn_bury(struct conn_table *t, struct conn *c, struct conn *tombstone)
 {
+	struct conn_own *from = conn_own(t, c), *to = conn_own(t, tombstone);
 	uint32_t value = conn_number(t, c) << 1 | REVERSE;
 	uint32_t by = conn_number(t, tombstone) << 1 | REVERSE;
 
-	assert(c->state != CONN_WAITING && c->state != CONN_TOMBSTONE &&
-	       tombstone->state == CONN_FREE);
+	assert(from->indexed == KEY_BOTH && to->indexed == 0);
 	tombstone->fwd = c->fwd;
 	tombstone->rev = c->rev;
 	memcpy(tombstone->endpoint6, c->endpoint6, 16);
@@ -208,7 +263,15 @@ void conn_bury(struct conn_table *t, struct conn *c, struct conn *tombstone)
 	tombstone->endpoint = c->endpoint;
 	tombstone->neighbour_fwd = c->neighbour_fwd;
 	tombstone->neighbour_fwd_gen = c->neighbour_fwd_gen;
-	index_replace(t, index_hash_entry(t, c, REVERSE), value, by);
+	index_replace(t, hash_of(from, REVERSE), value, by);
+	to->bucket[REVERSE] = from->bucket[REVERSE];
+	to->signature[REVERSE] = from->signature[REVERSE];
+	to->port = from->port;
+	to->snat_address = from->snat_address;
+	to->udp = from->udp;
+	to->indexed = KEY_REVERSE;
+	from->port = 0;
+	from->indexed = KEY_FORWARD;
 	set_state(c, CONN_WAITING);
 	set_state(tombstone, CONN_TOMBSTONE);
 	t->tombstones++;
@@ -216,48 +279,90 @@ void conn_bury(struct conn_table *t, struct conn *c, struct conn *tombstone)
 
 static void unindex(struct conn_table *t, struct conn *c)
 {
-	uint64_t fwd_hash = index_hash_entry(t, c, FORWARD);
-	uint64_t rev_hash = index_hash_entry(t, c, REVERSE);
-	uint32_t value = conn_number(t, c) << 1;
-	uint8_t state = c->state;
+	const struct conn_own *own = conn_own(t, c);
 
-	__builtin_prefetch(index_bucket(t, fwd_hash), 1);
-	__builtin_prefetch(index_bucket(t, rev_hash), 1);
+	warm_bucket(t, own, FORWARD);
+	warm_bucket(t, own, REVERSE);
 	/* Whoever walks the entries sees this one free before anything of it changes. */
 	__atomic_store_n(&c->state, (uint8_t)CONN_FREE, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	leave_list(t, c);
-	if (state != CONN_TOMBSTONE)
-		index_delete(t, fwd_hash, value | FORWARD);
-	else
-		t->tombstones--;
-	if (state != CONN_WAITING)
-		index_delete(t, rev_hash, value | REVERSE);
+	leave_list(t, conn_number(t, c));
+	t->tombstones -= own->indexed == KEY_REVERSE;
+	remove_key(t, c, FORWARD);
+	remove_key(t, c, REVERSE);
 }
 
 void conn_release(struct conn_table *t, struct conn *c)
 {
-	assert(c->list != CONN_LIST_FREE && t->used > 0);
-	if (c->state != CONN_FREE)
-		unindex(t, c);
-	else
-		leave_list(t, c);
+	assert(conn_own(t, c)->list != CONN_LIST_FREE && t->used > 0);
+	unindex(t, c);
 	t->used--;
 	table_free_push(t, c);
 }
 
+void conn_hold_port(struct conn_table *t, const struct conn *c, uint16_t port)
+{
+	struct conn_own *own = conn_own(t, c);
+
+	own->port = port;
+	own->snat_address = c->snat_address;
+	own->udp = c->rev.proto == PROTO_UDP;
+}
+
+int conn_is_sound(const struct conn_table *t, const struct conn *c)
+{
+	const struct conn_own *own = conn_own(t, c);
+
+	switch (__atomic_load_n(&c->state, __ATOMIC_RELAXED)) {
+	case CONN_SYN_SENT:
+	case CONN_SYN_RCVD:
+	case CONN_ESTABLISHED:
+	case CONN_CLOSING:
+		return own->indexed == KEY_BOTH && own->list != CONN_LIST_RESTING;
+	case CONN_RESTING:
+		return own->indexed == KEY_BOTH && own->list < CONN_LIST_WHEEL;
+	case CONN_WAITING:
+		return own->indexed == KEY_FORWARD;
+	case CONN_TOMBSTONE:
+		return own->indexed == KEY_REVERSE;
+	default:
+		return 0;
+	}
+}
+
+static int is_under(const struct conn_table *t, const struct conn *c, enum direction dir)
+{
+	const struct conn_own *own = conn_own(t, c);
+	uint64_t hash;
+
+	if (!(own->indexed >> dir & 1))
+		return 1;
+	hash = index_hash_entry(t, c, dir);
+	return own->bucket[dir] == ((uint32_t)hash & t->bucket_mask) &&
+	       own->signature[dir] == index_signature(hash);
+}
+
+int conn_is_found(const struct conn_table *t, const struct conn *c)
+{
+	return is_under(t, c, FORWARD) && is_under(t, c, REVERSE);
+}
+
 void conn_rest(struct conn_table *t, struct conn *c, uint64_t deadline_ns)
 {
-	leave_list(t, c);
+	const uint32_t number = conn_number(t, c);
+	struct conn_own *own = &t->own[number];
+
+	leave_list(t, number);
 	c->deadline_ns = deadline_ns;
-	c->list = CONN_LIST_RESTING;
-	c->next = CONN_NONE;
-	c->prev = t->resting_tail;
+	t->resting_until_ns = deadline_ns;
+	own->list = CONN_LIST_RESTING;
+	own->next = CONN_NONE;
+	own->prev = t->resting_tail;
 	if (t->resting_tail != CONN_NONE)
-		t->entries[t->resting_tail].next = conn_number(t, c);
+		t->own[t->resting_tail].next = number;
 	else
-		t->resting_head = conn_number(t, c);
-	t->resting_tail = conn_number(t, c);
+		t->resting_head = number;
+	t->resting_tail = number;
 	t->resting++;
 }
 
@@ -268,10 +373,28 @@ struct conn *conn_oldest_resting(const struct conn_table *t)
 
 void conn_schedule(struct conn_table *t, struct conn *c)
 {
-	if (wheel_is_early_enough(&t->wheel, c))
+	const uint32_t number = conn_number(t, c);
+
+	if (wheel_is_early_enough(&t->wheel, number))
 		return;
-	leave_list(t, c);
-	wheel_insert(&t->wheel, t->entries, conn_number(t, c));
+	leave_list(t, number);
+	wheel_insert(&t->wheel, number);
+}
+
+/* None rests longer than the last that began to. */
+static uint64_t rests_until_ns(const struct conn_table *t)
+{
+	const uint64_t deadline_ns = t->entries[t->resting_head].deadline_ns;
+
+	return deadline_ns < t->resting_until_ns ? deadline_ns : t->resting_until_ns;
+}
+
+static int rest_is_over(const struct conn_table *t, uint64_t now_ns)
+{
+	const uint64_t deadline_ns =
+		__atomic_load_n(&t->entries[t->resting_head].deadline_ns, __ATOMIC_RELAXED);
+
+	return deadline_ns <= now_ns || deadline_ns > t->resting_until_ns;
 }
 
 uint32_t conn_expire(struct conn_table *t, uint64_t now_ns, struct conn **expired, uint32_t max)
@@ -280,15 +403,11 @@ uint32_t conn_expire(struct conn_table *t, uint64_t now_ns, struct conn **expire
 	uint32_t resting_max = max - max / 2;
 	uint32_t n = 0;
 
-	while (n < resting_max && t->resting_head != CONN_NONE) {
-		struct conn *c = &t->entries[t->resting_head];
-
-		if (c->deadline_ns > now_ns)
-			break;
-		resting_remove(t, c);
-		expired[n++] = c;
+	while (n < resting_max && t->resting_head != CONN_NONE && rest_is_over(t, now_ns)) {
+		expired[n++] = &t->entries[t->resting_head];
+		resting_remove(t, &t->own[t->resting_head]);
 	}
-	return n + wheel_expire(&t->wheel, t->entries, now_ns, expired + n, max - n);
+	return n + wheel_expire(&t->wheel, now_ns, expired + n, max - n);
 }
 
 uint64_t conn_next_ns(const struct conn_table *t)
@@ -297,6 +416,6 @@ uint64_t conn_next_ns(const struct conn_table *t)
 	uint64_t resting_ns = UINT64_MAX;
 
 	if (t->resting_head != CONN_NONE)
-		resting_ns = t->entries[t->resting_head].deadline_ns;
+		resting_ns = rests_until_ns(t);
 	return wheel_ns < resting_ns ? wheel_ns : resting_ns;
 }

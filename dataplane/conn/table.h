@@ -4,6 +4,11 @@
  * index of both keys, a free list, the list of resting entries and the timer
  * wheel. One thread, its owner. No allocation after start.
  *
+ * Anything may be written over the entries at any time. Lists, index and what an entry holds are
+ * therefore private (struct conn_own, 32 bytes an entry): a damaged entry is not found, or
+ * misroutes its own packets, and is ended by its timer or by conn_is_sound(), but it leaves the
+ * table as it was.
+ *
  * Index: buckets of one cache line with eight 16-bit signatures and entry numbers;
  * a full bucket continues in an overflow bucket. At most half of the places are used
  * (35 to 70 bytes an entry). Both keys of a connection are in it, of a waiting one the forward
@@ -23,6 +28,7 @@ struct conn_bucket;
 
 struct conn_table {
 	struct conn *entries;
+	struct conn_own *own; /* one an entry */
 	uint32_t capacity;
 	uint32_t used; /* entries not free */
 	struct conn_bucket *buckets;
@@ -34,8 +40,10 @@ struct conn_table {
 	uint32_t resting_tail;
 	uint32_t resting;
 	uint32_t tombstones;
+	uint64_t resting_until_ns; /* deadline of the tail */
 	struct wheel wheel;
 	uint64_t index_bytes;
+	uint64_t own_bytes;
 };
 
 /* What a look-up found: entry number << 1 | direction, or LOOKUP_NONE. */
@@ -140,6 +148,29 @@ uint64_t conn_next_ns(const struct conn_table *t);
 static inline uint32_t conn_number(const struct conn_table *t, const struct conn *c)
 {
 	return (uint32_t)(c - t->entries);
+}
+
+static inline struct conn_own *conn_own(const struct conn_table *t, const struct conn *c)
+{
+	return &t->own[conn_number(t, c)];
+}
+
+/* The entry holds @port (host order) of the pool of its snat_address and protocol; 0: none. */
+void conn_hold_port(struct conn_table *t, const struct conn *c, uint16_t port);
+
+/*
+ * Whether the state of an entry that is in the index can be true: it fits the keys and the list
+ * that the table has it on. What is not was written over; its owner ends it.
+ */
+int conn_is_sound(const struct conn_table *t, const struct conn *c);
+
+/* Whether the keys of an entry still are those that the index has it under. */
+int conn_is_found(const struct conn_table *t, const struct conn *c);
+
+/* Is it in use: not free, and not just taken? */
+static inline int conn_is_live(const struct conn_table *t, uint32_t number)
+{
+	return t->own[number].indexed != 0;
 }
 
 /* The keys of a connection with their IPv6 addresses. */

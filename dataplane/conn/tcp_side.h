@@ -38,7 +38,7 @@ static inline int32_t seq_diff(uint32_t a, uint32_t b)
 /* The largest window a side can announce. */
 static inline uint32_t max_window(const struct tcp_side *side)
 {
-	return 65535u << side->wscale;
+	return 65535u << (side->wscale & 31);
 }
 
 /* The sequence number after a segment without SYN. */
@@ -71,7 +71,7 @@ enum reset_place { RESET_EXACT, RESET_INSIDE, RESET_OUTSIDE };
 static inline enum reset_place reset_place(const struct tcp_side *me, const struct tcp_side *peer,
 					   uint32_t seq)
 {
-	uint32_t window = (uint32_t)*peer->window << peer->wscale;
+	uint32_t window = (uint32_t)*peer->window << (peer->wscale & 31);
 
 	if (seq == *peer->ack || seq == *me->end)
 		return RESET_EXACT;

@@ -6,8 +6,10 @@
 enum { SLOT_MASK = WHEEL_SLOTS - 1, WORDS = WHEEL_SLOTS / 64 };
 _Static_assert((WHEEL_SLOTS & SLOT_MASK) == 0, "slots are found by masking");
 
-void wheel_init(struct wheel *w, uint64_t now_ns)
+void wheel_init(struct wheel *w, struct conn *entries, struct conn_own *own, uint64_t now_ns)
 {
+	w->entries = entries;
+	w->own = own;
 	w->tick = now_ns >> WHEEL_TICK_SHIFT;
 	for (uint32_t i = 0; i < WHEEL_SLOTS; i++)
 		w->heads[i] = CONN_NONE;
@@ -25,46 +27,49 @@ static uint64_t distance_of(const struct wheel *w, uint64_t deadline_ns)
 	return tick - w->tick < WHEEL_SLOTS ? tick - w->tick : WHEEL_SLOTS - 1;
 }
 
-void wheel_insert(struct wheel *w, struct conn *entries, uint32_t number)
+void wheel_insert(struct wheel *w, uint32_t number)
 {
-	struct conn *c = &entries[number];
-	uint32_t slot = (uint32_t)(w->tick + distance_of(w, c->deadline_ns)) & SLOT_MASK;
+	struct conn_own *own = &w->own[number];
+	uint64_t distance = distance_of(w, w->entries[number].deadline_ns);
+	uint32_t slot = (uint32_t)(w->tick + distance) & SLOT_MASK;
 	uint32_t head = w->heads[slot];
 
-	assert(c->list == CONN_LIST_NONE);
-	c->list = CONN_LIST_WHEEL + slot;
-	c->prev = CONN_NONE;
-	c->next = head;
+	assert(own->list == CONN_LIST_NONE);
+	own->list = (uint16_t)(CONN_LIST_WHEEL + slot);
+	own->prev = CONN_NONE;
+	own->next = head;
 	if (head != CONN_NONE)
-		entries[head].prev = number;
+		w->own[head].prev = number;
 	else
 		w->occupied[slot / 64] |= 1ull << (slot % 64);
 	w->heads[slot] = number;
 }
 
-void wheel_remove(struct wheel *w, struct conn *entries, uint32_t number)
+void wheel_remove(struct wheel *w, uint32_t number)
 {
-	struct conn *c = &entries[number];
-	uint32_t slot = c->list - CONN_LIST_WHEEL;
+	struct conn_own *own = &w->own[number];
+	uint32_t slot = own->list - (uint32_t)CONN_LIST_WHEEL;
 
-	assert(c->list >= CONN_LIST_WHEEL && slot < WHEEL_SLOTS);
-	if (c->next != CONN_NONE)
-		entries[c->next].prev = c->prev;
-	if (c->prev != CONN_NONE)
-		entries[c->prev].next = c->next;
+	assert(own->list >= CONN_LIST_WHEEL && slot < WHEEL_SLOTS);
+	if (own->next != CONN_NONE)
+		w->own[own->next].prev = own->prev;
+	if (own->prev != CONN_NONE)
+		w->own[own->prev].next = own->next;
 	else
-		w->heads[slot] = c->next;
+		w->heads[slot] = own->next;
 	if (w->heads[slot] == CONN_NONE)
 		w->occupied[slot / 64] &= ~(1ull << (slot % 64));
-	c->list = CONN_LIST_NONE;
+	own->list = CONN_LIST_NONE;
 }
 
-int wheel_is_early_enough(const struct wheel *w, const struct conn *c)
+int wheel_is_early_enough(const struct wheel *w, uint32_t number)
 {
-	if (c->list < CONN_LIST_WHEEL)
+	const uint16_t list = w->own[number].list;
+
+	if (list < CONN_LIST_WHEEL)
 		return 0;
-	return ((c->list - CONN_LIST_WHEEL - w->tick) & SLOT_MASK) <=
-	       distance_of(w, c->deadline_ns);
+	return ((list - (uint32_t)CONN_LIST_WHEEL - w->tick) & SLOT_MASK) <=
+	       distance_of(w, w->entries[number].deadline_ns);
 }
 
 /* Ticks from the next slot to fire to the first occupied one; WHEEL_SLOTS when none is. */
@@ -96,8 +101,14 @@ static void skip_rounds(struct wheel *w, uint64_t now_tick)
 		w->tick += (rounds - 1) * WHEEL_SLOTS;
 }
 
-uint32_t wheel_expire(struct wheel *w, struct conn *entries, uint64_t now_ns, struct conn **expired,
-		      uint32_t max)
+/* Its time has come, or nobody can have meant it. */
+static int is_due(uint64_t deadline_ns, uint64_t now_ns)
+{
+	return deadline_ns <= now_ns ||
+	       (deadline_ns - now_ns > WHEEL_FARTHEST_NS && deadline_ns != UINT64_MAX);
+}
+
+uint32_t wheel_expire(struct wheel *w, uint64_t now_ns, struct conn **expired, uint32_t max)
 {
 	uint64_t now_tick = now_ns >> WHEEL_TICK_SHIFT;
 	uint32_t n = 0;
@@ -116,19 +127,20 @@ uint32_t wheel_expire(struct wheel *w, struct conn *entries, uint64_t now_ns, st
 		}
 		w->tick += distance;
 		while ((number = w->heads[w->tick & SLOT_MASK]) != CONN_NONE) {
-			struct conn *c = &entries[number];
+			struct conn *c = &w->entries[number];
+			uint32_t next = w->own[number].next;
 
 			if (looked_at++ == max)
 				return n;
-			if (c->next != CONN_NONE) {
-				__builtin_prefetch(&entries[c->next].deadline_ns);
-				__builtin_prefetch(&entries[c->next].next);
+			if (next != CONN_NONE) {
+				__builtin_prefetch(&w->entries[next].deadline_ns);
+				__builtin_prefetch(&w->own[next]);
 			}
-			wheel_remove(w, entries, number);
-			if (c->deadline_ns > now_ns)
-				wheel_insert(w, entries, number);
-			else
+			wheel_remove(w, number);
+			if (is_due(c->deadline_ns, now_ns))
 				expired[n++] = c;
+			else
+				wheel_insert(w, number);
 		}
 		w->tick++;
 	}

@@ -13,7 +13,12 @@ static uint64_t sum_addresses(const struct conn *c, const struct conn_key *k)
 	return checksum_sum16(c->endpoint6) + checksum_sum16(c->snat6);
 }
 
-void rewrite_prepare(struct conn *c)
+struct deltas {
+	uint16_t l3;
+	uint16_t l4;
+};
+
+static struct deltas deltas_of(const struct conn *c)
 {
 	uint16_t before = checksum_fold(sum_addresses(c, &c->fwd));
 	uint16_t after = checksum_fold(sum_addresses(c, &c->rev));
@@ -21,8 +26,25 @@ void rewrite_prepare(struct conn *c)
 	uint16_t ports_before = checksum_fold((uint64_t)c->fwd.sport + c->fwd.dport);
 	uint16_t ports_after = checksum_fold((uint64_t)c->rev.sport + c->rev.dport);
 
-	c->l3_delta = c->fwd.family == FAMILY_V4 ? addresses : 0;
-	c->l4_delta = checksum_fold((uint64_t)addresses + (uint16_t)~ports_before + ports_after);
+	return (struct deltas){
+		.l3 = c->fwd.family == FAMILY_V4 ? addresses : 0,
+		.l4 = checksum_fold((uint64_t)addresses + (uint16_t)~ports_before + ports_after),
+	};
+}
+
+void rewrite_prepare(struct conn *c)
+{
+	const struct deltas d = deltas_of(c);
+
+	c->l3_delta = d.l3;
+	c->l4_delta = d.l4;
+}
+
+int rewrite_is_prepared(const struct conn *c)
+{
+	const struct deltas d = deltas_of(c);
+
+	return c->l3_delta == d.l3 && c->l4_delta == d.l4;
 }
 
 /* Incremental, unless the whole is missing. */
@@ -46,7 +68,8 @@ void rewrite_packet(struct packet *p, const struct conn *c, enum direction dir, 
 	int partial = may_be_partial && l4_checksum_is_partial(p);
 	struct udp_header *ports = packet_udp(p);
 
-	if (k->family == FAMILY_V4) {
+	/* What the packet is, the entry could say wrongly. */
+	if (p->key.k.family == FAMILY_V4) {
 		struct ipv4_header *ip = packet_ipv4(p);
 		/* one less in the high byte of a word */
 		uint16_t ttl_delta = (uint16_t)~htons(0x0100);
@@ -127,7 +150,7 @@ void rewrite_icmp_error(struct packet *p, const struct conn *c, enum direction d
 	uint16_t delta = dir == FORWARD ? c->l4_delta : (uint16_t)~c->l4_delta;
 
 	rewrite_quoted_l4(p, k, delta);
-	if (k->family == FAMILY_V4)
+	if (p->key.k.family == FAMILY_V4)
 		rewrite_error4(p, k);
 	else if (dir == FORWARD)
 		rewrite_error6(p, c->endpoint6, c->snat6);

@@ -10,6 +10,8 @@
 
 /* Fill l3_delta and l4_delta of a connection whose keys and addresses are set. */
 void rewrite_prepare(struct conn *c);
+/* Whether it still is as that left it. */
+int rewrite_is_prepared(const struct conn *c);
 
 /**
  * rewrite_packet() - translate one TCP or UDP packet of a connection

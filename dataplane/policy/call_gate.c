@@ -104,14 +104,6 @@ enum reason gate_enter(struct engine *e, struct call *call, enum gate_kind kind,
 	return instead != REASON_NONE ? instead : queue_up(e, call, &g);
 }
 
-/* Multiplied and folded, so that clients of one cluster differ from those of another. */
-static uint64_t source_hash(const struct image_cluster *cluster, uint64_t source)
-{
-	uint64_t x = (source ^ cluster->key) * 0x9e3779b97f4a7c15ull;
-
-	return x ^ x >> 32;
-}
-
 /*
  * XXX: a line all of whose words other sources hold refuses too: with 8 words a line and 4
  * connections a line at most in the mean, one in some thousand sources when the table is full.
@@ -123,7 +115,7 @@ enum reason gate_enter_source(struct engine *e, struct call *call,
 
 	if (rules->mode == MODE_OFF || rules->scope != SCOPE_SOURCE || rules->max_concurrent == 0)
 		return REASON_NONE;
-	if (source_enter(&e->state, source_hash(cluster, source), rules->max_concurrent,
+	if (source_enter(&e->state, source_hash(cluster->key, source), rules->max_concurrent,
 			 &call->source) == SOURCE_ADMIT) {
 		call->held |= CALL_SOURCE_PERMIT;
 		return REASON_NONE;

@@ -87,6 +87,17 @@ void rebuild_call(const struct policy_state *s, const struct call *call)
 		source_recount(s, call->source);
 }
 
+void rebuild_source(const struct policy_state *s, struct call *call,
+		    const struct image_cluster *cluster, uint64_t source)
+{
+	const uint64_t hash = cluster ? source_hash(cluster->key, source) : 0;
+
+	if (!cluster || source_enter(s, hash, 0, &call->source) != SOURCE_ADMIT)
+		call->held &= (uint16_t)~CALL_SOURCE_PERMIT;
+	else
+		source_leave(s, call->source); /* the word keeps its tag */
+}
+
 void rebuild_ejected(const struct policy_view *v, const struct policy_state *s)
 {
 	for (uint32_t i = 0; i < v->image->clusters.count; i++) {

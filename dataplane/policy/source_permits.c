@@ -83,6 +83,14 @@ static uint64_t *word_at(const struct policy_state *s, uint32_t place)
 	return line < s->source_lines ? &s->sources[line].word[place % SOURCES_PER_LINE] : NULL;
 }
 
+/* Multiplied and folded. */
+uint64_t source_hash(uint64_t cluster_key, uint64_t source)
+{
+	const uint64_t x = (source ^ cluster_key) * 0x9e3779b97f4a7c15ull;
+
+	return x ^ x >> 32;
+}
+
 enum source_admission source_enter(const struct policy_state *s, uint64_t hash, uint32_t limit,
 				   uint32_t *place)
 {

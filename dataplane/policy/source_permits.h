@@ -16,8 +16,11 @@
 
 enum source_admission { SOURCE_ADMIT, SOURCE_REFUSE, SOURCE_LINE_FULL };
 
+/* Of a cluster and the hash of a client's address: clients of each cluster for themselves. */
+uint64_t source_hash(uint64_t cluster_key, uint64_t source);
+
 /*
- * @hash: of cluster and client address. @limit: 0: no bound, counted all the same. *@place: what
+ * @hash: source_hash(). @limit: 0: no bound, counted all the same. *@place: what
  * source_leave() needs, set when admitted. SOURCE_LINE_FULL: other sources hold every word.
  */
 enum source_admission source_enter(const struct policy_state *s, uint64_t hash, uint32_t limit,

@@ -36,7 +36,7 @@ static uint32_t length_of_free_list(void)
 {
 	uint32_t n = 0;
 
-	for (uint32_t i = world.table.free_head; i != CONN_NONE; i = entries[i].next)
+	for (uint32_t i = world.table.free_head; i != CONN_NONE; i = world.table.own[i].next)
 		n++;
 	return n;
 }
@@ -49,10 +49,10 @@ static void is_sound(void)
 
 	for (uint32_t i = 0; i < t->capacity; i++)
 		live += entries[i].state != CONN_FREE;
-	for (uint32_t i = t->resting_head; i != CONN_NONE; i = entries[i].next) {
+	for (uint32_t i = t->resting_head; i != CONN_NONE; i = world.table.own[i].next) {
 		resting++;
-		if (entries[i].next != CONN_NONE)
-			CU_ASSERT(entries[i].deadline_ns <= entries[entries[i].next].deadline_ns);
+		if (t->own[i].next != CONN_NONE)
+			CU_ASSERT(entries[i].deadline_ns <= entries[t->own[i].next].deadline_ns);
 	}
 	for (int proto = 0; proto < 2; proto++)
 		for (int i = 0; i < HEIR_ADDRESSES; i++)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "dataplane/policy/source_permits.h"
 #include "tests/unit/dataplane/policy_world.h"
 #include "tests/unit/dataplane/suite.h"
 
@@ -129,6 +130,28 @@ static void successor_finds_what_the_dead_one_held(void)
 	world_destroy(w);
 }
 
+/* In a region with another number of lines its old place means nothing. */
+static void source_without_a_place_finds_one(void)
+{
+	struct world *w = world_simple(1);
+	struct call *call = &w->calls[0][0];
+	uint32_t place;
+
+	*call = (struct call){.held = CALL_SOURCE_PERMIT, .source = CALL_SOURCE_UNKNOWN};
+	w->calls[0][1] = *call;
+	for (int i = 0; i < 2; i++) {
+		rebuild_source(&w->engines[0].state, &w->calls[0][i], &w->clusters[0], 77);
+		rebuild_call(&w->engines[0].state, &w->calls[0][i]);
+	}
+	CU_ASSERT_EQUAL(call->source, w->calls[0][1].source);
+	CU_ASSERT_EQUAL(
+		source_enter(&w->engines[0].state, source_hash(w->clusters[0].key, 77), 2, &place),
+		SOURCE_REFUSE);
+	rebuild_source(&w->engines[0].state, call, NULL, 77);
+	CU_ASSERT_EQUAL(call->held, 0);
+	world_destroy(w);
+}
+
 static CU_TestInfo tests[] = {
 	SUITE_TEST(no_calls_leave_nothing_held),
 	SUITE_TEST(learned_state_stays),
@@ -136,6 +159,7 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(probe_of_an_earlier_epoch_has_no_slot),
 	SUITE_TEST(slots_out_of_range_are_passed_over),
 	SUITE_TEST(successor_finds_what_the_dead_one_held),
+	SUITE_TEST(source_without_a_place_finds_one),
 	CU_TEST_INFO_NULL,
 };
 

@@ -11,6 +11,7 @@ enum { ENTRIES = 500 };
 
 static struct wheel wheel;
 static struct conn entries[ENTRIES];
+static struct conn_own own[ENTRIES];
 static uint64_t random_state;
 
 static uint64_t random64(void)
@@ -24,13 +25,14 @@ static uint64_t random64(void)
 static void start(uint64_t now_ns)
 {
 	memset(entries, 0, sizeof(entries));
-	wheel_init(&wheel, now_ns);
+	memset(own, 0, sizeof(own));
+	wheel_init(&wheel, entries, own, now_ns);
 }
 
 static void put(uint32_t number, uint64_t deadline_ns)
 {
 	entries[number].deadline_ns = deadline_ns;
-	wheel_insert(&wheel, entries, number);
+	wheel_insert(&wheel, number);
 }
 
 static void empty_wheel_never_fires(void)
@@ -39,8 +41,8 @@ static void empty_wheel_never_fires(void)
 
 	start(7 * SECOND);
 	CU_ASSERT_EQUAL(wheel_next_ns(&wheel), UINT64_MAX);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 0, expired, 1), 0);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, UINT64_MAX, expired, 1), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 0, expired, 1), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, UINT64_MAX, expired, 1), 0);
 	CU_ASSERT_EQUAL(wheel_next_ns(&wheel), UINT64_MAX);
 }
 
@@ -53,15 +55,13 @@ static void never_early_and_at_most_a_tick_late(void)
 
 		start(5 * SECOND);
 		put(0, deadline_ns);
-		CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, deadline_ns - 1, expired, 1), 0);
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, deadline_ns - 1, expired, 1), 0);
 		CU_ASSERT(wheel_next_ns(&wheel) > deadline_ns);
 		CU_ASSERT(wheel_next_ns(&wheel) <= deadline_ns + WHEEL_TICK_NS);
-		CU_ASSERT_EQUAL(
-			wheel_expire(&wheel, entries, wheel_next_ns(&wheel) - 1, expired, 1), 0);
-		CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, wheel_next_ns(&wheel), expired, 1),
-				1);
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, wheel_next_ns(&wheel) - 1, expired, 1), 0);
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, wheel_next_ns(&wheel), expired, 1), 1);
 		CU_ASSERT_PTR_EQUAL(expired[0], &entries[0]);
-		CU_ASSERT_EQUAL(entries[0].list, CONN_LIST_NONE);
+		CU_ASSERT_EQUAL(own[0].list, CONN_LIST_NONE);
 	}
 }
 
@@ -74,9 +74,9 @@ static void deadline_moved_just_past_its_slot_waits_on(void)
 	put(0, 6 * SECOND);
 	fires = wheel_next_ns(&wheel);
 	entries[0].deadline_ns = fires + 1;
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, fires, expired, 1), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, fires, expired, 1), 0);
 	CU_ASSERT_EQUAL(wheel_next_ns(&wheel), fires + WHEEL_TICK_NS);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, fires + WHEEL_TICK_NS, expired, 1), 1);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, fires + WHEEL_TICK_NS, expired, 1), 1);
 }
 
 static void deadline_beyond_the_horizon_waits_its_turn(void)
@@ -89,12 +89,12 @@ static void deadline_beyond_the_horizon_waits_its_turn(void)
 	put(0, deadline_ns);
 	while (wheel_next_ns(&wheel) <= deadline_ns) {
 		now = wheel_next_ns(&wheel);
-		CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, now, expired, 1), 0);
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, now, expired, 1), 0);
 		visits++;
 	}
 	/* Once in a horizon of 34 s. */
 	CU_ASSERT(visits >= 100 && visits <= 106);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, deadline_ns + WHEEL_TICK_NS, expired, 1), 1);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, deadline_ns + WHEEL_TICK_NS, expired, 1), 1);
 }
 
 static void entry_without_deadline_never_expires(void)
@@ -106,9 +106,25 @@ static void entry_without_deadline_never_expires(void)
 	put(0, UINT64_MAX);
 	for (int i = 0; i < 1000; i++) {
 		now += 100 * SECOND;
-		CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, now, expired, 1), 0);
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, now, expired, 1), 0);
 	}
 	CU_ASSERT_NOT_EQUAL(wheel_next_ns(&wheel), UINT64_MAX);
+}
+
+static void deadline_that_nobody_set_comes_with_its_slot(void)
+{
+	const uint64_t far[] = {UINT64_MAX - 1, UINT64_MAX / 2, 5 * SECOND + 2 * WHEEL_FARTHEST_NS};
+	struct conn *expired[1];
+
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		start(5 * SECOND);
+		put(0, 6 * SECOND);
+		entries[0].deadline_ns = far[i];
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, 7 * SECOND, expired, 1), 1);
+		start(5 * SECOND);
+		put(0, far[i]);
+		CU_ASSERT_EQUAL(wheel_expire(&wheel, 60 * SECOND, expired, 1), 1);
+	}
 }
 
 static void clock_that_stands_or_steps_back_fires_nothing_twice(void)
@@ -117,18 +133,17 @@ static void clock_that_stands_or_steps_back_fires_nothing_twice(void)
 
 	start(10 * SECOND);
 	put(0, 11 * SECOND);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 10 * SECOND, expired, 4), 0);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 12 * SECOND, expired, 4), 1);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 12 * SECOND, expired, 4), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 10 * SECOND, expired, 4), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 12 * SECOND, expired, 4), 1);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 12 * SECOND, expired, 4), 0);
 	put(1, 12 * SECOND + SECOND / 2);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 3 * SECOND, expired, 4), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 3 * SECOND, expired, 4), 0);
 	/* Made while the clock was back: fires when it has caught up, not never. */
 	put(2, 4 * SECOND);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 5 * SECOND, expired, 4), 0);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 12 * SECOND + 2 * WHEEL_TICK_NS, expired, 4),
-			1);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 5 * SECOND, expired, 4), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 12 * SECOND + 2 * WHEEL_TICK_NS, expired, 4), 1);
 	CU_ASSERT_PTR_EQUAL(expired[0], &entries[2]);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 13 * SECOND, expired, 4), 1);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 13 * SECOND, expired, 4), 1);
 	CU_ASSERT_PTR_EQUAL(expired[0], &entries[1]);
 }
 
@@ -143,7 +158,7 @@ static void work_of_a_call_is_bounded_after_a_jump(void)
 	for (uint32_t i = 0; i < ENTRIES; i++)
 		put(i, i % 2 ? SECOND + i * SECOND / 10 : 2 * week);
 	while (wheel_next_ns(&wheel) <= week) {
-		n += wheel_expire(&wheel, entries, week, expired, 10);
+		n += wheel_expire(&wheel, week, expired, 10);
 		CU_ASSERT_FATAL(++calls <= 3 * ENTRIES / 10);
 	}
 	CU_ASSERT_EQUAL(n, ENTRIES / 2);
@@ -158,13 +173,13 @@ static void removed_entries_do_not_fire(void)
 	start(SECOND);
 	for (uint32_t i = 0; i < 3; i++)
 		put(i, 2 * SECOND);
-	wheel_remove(&wheel, entries, 1); /* middle, then an end, then the last */
-	CU_ASSERT_EQUAL(entries[1].list, CONN_LIST_NONE);
-	wheel_remove(&wheel, entries, 2);
+	wheel_remove(&wheel, 1); /* middle, then an end, then the last */
+	CU_ASSERT_EQUAL(own[1].list, CONN_LIST_NONE);
+	wheel_remove(&wheel, 2);
 	CU_ASSERT_NOT_EQUAL(wheel_next_ns(&wheel), UINT64_MAX);
-	wheel_remove(&wheel, entries, 0);
+	wheel_remove(&wheel, 0);
 	CU_ASSERT_EQUAL(wheel_next_ns(&wheel), UINT64_MAX);
-	CU_ASSERT_EQUAL(wheel_expire(&wheel, entries, 9 * SECOND, expired, 4), 0);
+	CU_ASSERT_EQUAL(wheel_expire(&wheel, 9 * SECOND, expired, 4), 0);
 }
 
 /* When each entry is due: its deadline, or, given while the clock was back, where that had been. */
@@ -175,7 +190,7 @@ static uint64_t model_first(void)
 	uint64_t first = UINT64_MAX;
 
 	for (uint32_t i = 0; i < ENTRIES; i++)
-		if (entries[i].list != CONN_LIST_NONE && due_ns[i] < first)
+		if (own[i].list != CONN_LIST_NONE && due_ns[i] < first)
 			first = due_ns[i];
 	return first;
 }
@@ -204,15 +219,15 @@ static uint64_t random_step(uint64_t now)
 
 static void change(uint32_t i, uint64_t now, uint64_t latest)
 {
-	if (entries[i].list == CONN_LIST_NONE) {
+	if (own[i].list == CONN_LIST_NONE) {
 		put(i, random_deadline(now));
 	} else if (random64() % 4 == 0) {
-		wheel_remove(&wheel, entries, i);
+		wheel_remove(&wheel, i);
 	} else {
 		entries[i].deadline_ns = random_deadline(now);
-		if (!wheel_is_early_enough(&wheel, &entries[i])) {
-			wheel_remove(&wheel, entries, i);
-			wheel_insert(&wheel, entries, i);
+		if (!wheel_is_early_enough(&wheel, i)) {
+			wheel_remove(&wheel, i);
+			wheel_insert(&wheel, i);
 		}
 	}
 	due_ns[i] = entries[i].deadline_ns > latest ? entries[i].deadline_ns : latest;
@@ -239,7 +254,7 @@ static void random_operations_match_a_model(void)
 		if (model_first() != UINT64_MAX && model_first() >= latest)
 			overslept += wheel_next_ns(&wheel) > model_first() + WHEEL_TICK_NS;
 		do {
-			n = wheel_expire(&wheel, entries, now, expired, 1 + random64() % 8);
+			n = wheel_expire(&wheel, now, expired, 1 + random64() % 8);
 			for (uint32_t i = 0; i < n; i++)
 				early += expired[i]->deadline_ns > now;
 			fired += n;
@@ -263,6 +278,7 @@ int main(void)
 	CU_ADD_TEST(s, deadline_moved_just_past_its_slot_waits_on);
 	CU_ADD_TEST(s, deadline_beyond_the_horizon_waits_its_turn);
 	CU_ADD_TEST(s, entry_without_deadline_never_expires);
+	CU_ADD_TEST(s, deadline_that_nobody_set_comes_with_its_slot);
 	CU_ADD_TEST(s, clock_that_stands_or_steps_back_fires_nothing_twice);
 	CU_ADD_TEST(s, work_of_a_call_is_bounded_after_a_jump);
 	CU_ADD_TEST(s, removed_entries_do_not_fire);

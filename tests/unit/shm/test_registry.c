@@ -172,6 +172,17 @@ static void churn_loses_nobody(void)
 	}
 }
 
+/* Written over while it was in use: counted as half empty, and not a free place in it. */
+static void a_registry_without_a_free_place_is_searched_once(void)
+{
+	struct registry r = fresh();
+
+	for (uint32_t i = 0; i < SLOTS; i++)
+		entries[i] = (struct registry_entry){.key = key_at(i, 1), .generation = 7};
+	CU_ASSERT_EQUAL(registry_claim(&r, key_at(3, 0), "a", 1), REGISTRY_NONE);
+	CU_ASSERT_EQUAL(find(key_at(3, 0)), REGISTRY_NONE);
+}
+
 static const struct test tests[] = {
 	TEST(an_empty_registry_finds_nothing),
 	TEST(a_name_is_found_at_the_slot_it_got),
@@ -183,6 +194,7 @@ static const struct test tests[] = {
 	TEST(a_removed_slot_is_used_again_only_once_recycled),
 	TEST(recycling_the_end_of_a_run_frees_the_run),
 	TEST(churn_loses_nobody),
+	TEST(a_registry_without_a_free_place_is_searched_once),
 };
 
 int main(void)
