@@ -14,9 +14,9 @@
  *
  * After worker_create() of all and upkeep_start(), before the workers run and the policy is handed
  * out. Derived words of the policies are counted from the connections, and what did not survive
- * is booked (conn/residue.h). Main thread. Return 0 or -ENOMEM.
+ * is booked (conn/residue.h). Sets shared->lent. Main thread. Return 0 or -ENOMEM.
  */
-int inherit_connections(const struct worker_shared *shared, struct adopted *policy,
+int inherit_connections(struct worker_shared *shared, struct adopted *policy,
 			struct conn_adopted *out);
 
 #endif

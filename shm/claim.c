@@ -2,6 +2,8 @@
 #include "shm/claim.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "shm/names.h"
 #include "shm/registry.h"
@@ -13,12 +15,27 @@ struct claim {
 	uint32_t missing;
 };
 
+/* A text that does not have its entry's key is nobody's name: something has written over it. */
+static void mend(struct registry_entry *entry, const char *name)
+{
+	char text[sizeof(entry->name) + 1] = {0};
+
+	memcpy(text, entry->name, sizeof(entry->name));
+	if (strcmp(text, name) == 0 || name_key(text) == entry->key)
+		return;
+	memset(entry->name, 0, sizeof(entry->name));
+	snprintf(entry->name, sizeof(entry->name), "%s", name);
+}
+
 /* Mark a name that has an entry; count one that has none. */
 static int stamp(struct claim *claim, uint64_t key, const char *name)
 {
 	struct registry *registry = &claim->registry;
+	const uint32_t slot = registry_find(registry->entries, registry->slots, key);
 
-	if (registry_find(registry->entries, registry->slots, key) == REGISTRY_NONE)
+	if (slot != REGISTRY_NONE)
+		mend(&registry->entries[slot], name);
+	if (slot == REGISTRY_NONE)
 		claim->missing++;
 	else if (registry_claim(registry, key, name, claim->generation) == REGISTRY_CONFLICT)
 		return -EEXIST;
@@ -114,4 +131,24 @@ int claim_names(const struct region *region, const struct image_header *image, u
 	for (int kind = 0; kind < STATE_KINDS && !error; kind++)
 		error = claim_kind(region, (enum state_kind)kind, image, generation, reader_dead);
 	return error;
+}
+
+static int look(struct claim *claim, uint64_t key, const char *name)
+{
+	const struct registry *registry = &claim->registry;
+	const uint32_t slot = registry_find(registry->entries, registry->slots, key);
+
+	return slot == REGISTRY_NONE || strncmp(registry->entries[slot].name, name,
+						sizeof(registry->entries[slot].name)) != 0;
+}
+
+int names_are_claimed(const struct region *region, const struct image_header *image)
+{
+	for (int kind = 0; kind < STATE_KINDS; kind++) {
+		struct claim claim = {.registry = retire_load(region, (enum state_kind)kind)};
+
+		if (visit_names(image, (enum state_kind)kind, look, &claim) != 0)
+			return 0;
+	}
+	return 1;
 }

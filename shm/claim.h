@@ -16,4 +16,7 @@
 int claim_names(const struct region *region, const struct image_header *image, uint64_t generation,
 		int reader_dead);
 
+/* Return 1 when every name of @image, accepted by image_check(), has its entry. */
+int names_are_claimed(const struct region *region, const struct image_header *image);
+
 #endif

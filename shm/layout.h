@@ -105,6 +105,8 @@ enum interface_program {
 	PROGRAM_DEFAULT = 2, /* libxdp's: redirects all, limits nothing */
 };
 
+#define DRAIN_RESET_NS 10000000000ull
+
 enum worker_state { WORKER_STOPPED = 0, WORKER_RUNNING = 1, WORKER_PARKED = 2 };
 
 /* One worker's own block. Writer: that worker, but for nothing. */
@@ -123,9 +125,9 @@ struct worker_block {
 	uint64_t challenges_answered;
 	uint64_t syn_repeated;
 	uint64_t wheel_fired;
-	uint64_t applied_ns;  /* when it took applied_generation; stored before that */
-	uint64_t refuses_new; /* 1: as drain_until_ns says; stored after connections_open */
-	uint64_t pad;
+	uint64_t applied_ns;      /* when it took applied_generation; stored before that */
+	uint64_t refuses_new;     /* 1: as drain_until_ns says; stored after connections_open */
+	uint64_t damaged_entries; /* connections ended because their entry was written over */
 	struct packet_counters packets;
 };
 _Static_assert(sizeof(struct worker_block) == 128 + 576, "ABI");
@@ -166,7 +168,8 @@ struct region_header {
 	uint64_t writer_epoch; /* of the newest writer, see publisher_begin() */
 	uint64_t controlplane_pid;
 	uint64_t controlplane_heartbeat_ns;
-	uint64_t drain_until_ns; /* until then new connections are refused; 0: they are not */
+	uint64_t drain_until_ns; /* until then new connections are refused, and in the last
+				  * DRAIN_RESET_NS of it those still open reset; 0: neither */
 	uint64_t pad1[3];
 
 	/* Dataplane main thread's lines. */

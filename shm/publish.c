@@ -7,9 +7,51 @@
 
 #include "shm/claim.h"
 
+static uint64_t generation_in(const struct region *region, unsigned int slot)
+{
+	const struct image_header *image = (const struct image_header *)region->slots[slot];
+
+	return __atomic_load_n(&image->generation, __ATOMIC_RELAXED);
+}
+
+static int is_possible(const struct region *region, uint64_t active)
+{
+	return active == 0 ||
+	       (active_slot(active) < POLICY_SLOTS &&
+		generation_in(region, active_slot(active)) == active_generation(active));
+}
+
+/*
+ * The word as a writer left it: its slot holds its generation. One that something has written over
+ * is put right by the generation that the reader says it has, if a slot still holds that.
+ */
+static uint64_t true_active(const struct region *region)
+{
+	const uint64_t active = __atomic_load_n(&region->header->active, __ATOMIC_SEQ_CST);
+	const uint64_t adopted =
+		__atomic_load_n(&region->header->adopted_generation, __ATOMIC_ACQUIRE);
+
+	if (is_possible(region, active))
+		return active;
+	for (unsigned int slot = 0; slot < POLICY_SLOTS; slot++)
+		if (adopted != 0 && generation_in(region, slot) == adopted)
+			return adopted << 2 | slot;
+	return active;
+}
+
+int publisher_can_begin(const struct region *region)
+{
+	return is_possible(region, true_active(region));
+}
+
 void publisher_begin(struct region *region)
 {
 	region->epoch = __atomic_add_fetch(&region->header->writer_epoch, 1, __ATOMIC_SEQ_CST);
+	if (region->epoch == 0) /* no writer has this one */
+		region->epoch =
+			__atomic_add_fetch(&region->header->writer_epoch, 1, __ATOMIC_SEQ_CST);
+	region->active = true_active(region);
+	__atomic_store_n(&region->header->active, region->active, __ATOMIC_SEQ_CST);
 }
 
 static int is_stale(const struct region *region)
@@ -78,6 +120,7 @@ int publish_commit(struct region *region, const struct image_header *image, int 
 	    !__atomic_compare_exchange_n(&region->header->active, &active, next << 2 | slot, 0,
 					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return -ESTALE;
+	region->active = next << 2 | slot;
 	*generation = next;
 	return 0;
 }
@@ -88,6 +131,11 @@ int publish(struct region *region, const struct image_header *image, int reader_
 	int error = publish_prepare(region, image, reader_dead, generation);
 
 	return error ? error : publish_commit(region, image, reader_dead, generation);
+}
+
+int publish_has_names(const struct region *region, const struct image_header *image)
+{
+	return names_are_claimed(region, image);
 }
 
 enum adoption adoption(const struct region *region, uint64_t generation, char *why, size_t why_size)

@@ -39,6 +39,12 @@ static inline unsigned int active_slot(uint64_t active)
  */
 void publisher_begin(struct region *region);
 
+/*
+ * Return 0 when no slot holds what the region says is active: something has written over them, and
+ * which generations were published is not known any more.
+ */
+int publisher_can_begin(const struct region *region);
+
 /**
  * publish_prepare() - everything of publish() that can fail but the swap itself
  * @generation: receives the number that publish_commit() will give it (last + 1, from 1)
@@ -75,6 +81,12 @@ int publish_commit(struct region *region, const struct image_header *image, int 
  */
 int publish(struct region *region, const struct image_header *image, int reader_dead,
 	    uint64_t *generation);
+
+/*
+ * Return 1 when every name of @image, checked and of the active generation, has its entry yet: else
+ * something has written over them and the image is to be published again.
+ */
+int publish_has_names(const struct region *region, const struct image_header *image);
 
 enum adoption { ADOPTION_PENDING, ADOPTION_DONE, ADOPTION_REFUSED };
 

@@ -214,7 +214,7 @@ int region_load(struct region *region, const char *path, int *other_boot, char *
 	struct region_header header;
 	struct region_shape shape;
 	int error;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO is refused */
 
 	memset(region, 0, sizeof(*region));
 	if (fd < 0)

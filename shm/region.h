@@ -44,7 +44,8 @@ struct region {
 	struct region_header *header;
 	struct region_shape shape;
 	uint64_t bytes;
-	uint64_t epoch; /* of this writer, see publisher_begin(); 0 in a reader */
+	uint64_t epoch;  /* of this writer, see publisher_begin(); 0 in a reader */
+	uint64_t active; /* as this writer left header->active */
 	int fd;
 	uint8_t *slots[POLICY_SLOTS];
 	struct registry_entry *listener_registry;

@@ -94,6 +94,13 @@ int region_header_fill(struct region_header *header, const char *instance,
 	return 0;
 }
 
+void region_header_continue(struct region_header *to, const struct region_header *from)
+{
+	to->region_id = from->region_id;
+	to->hash_seed = from->hash_seed;
+	to->static_crc32c = static_crc(to);
+}
+
 static int check_sizes(const struct region_header *header, uint64_t file_bytes,
 		       const struct why *why)
 {

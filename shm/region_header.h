@@ -14,6 +14,9 @@ int region_header_fill(struct region_header *header, const char *instance,
 int region_header_check(const struct region_header *header, uint64_t file_bytes,
 			const struct why *why);
 
+/* @to goes on as the instance's region in the place of @from: the same id and seed. */
+void region_header_continue(struct region_header *to, const struct region_header *from);
+
 struct region_shape region_header_shape(const struct region_header *header);
 
 #endif

@@ -397,14 +397,51 @@ static void endless_turnover_never_fills_the_registry(void)
 	region_close(&region);
 }
 
-static void two_names_with_one_key_are_told_apart(void)
+/* Two names of one key are refused by registry_claim(); a text without the key is no name. */
+static void a_name_that_was_written_over_is_put_back(void)
 {
+	struct registry_entry before;
 	uint32_t slot;
 
 	start();
 	slot = slot_of(0);
-	strcpy(region.endpoint_registry[slot].name, "another");
-	CU_ASSERT_EQUAL(publish_ports(0, 0), -EEXIST);
+	before = region.endpoint_registry[slot];
+	memset(region.endpoint_registry[slot].name, 'x', sizeof(before.name));
+	CU_ASSERT_EQUAL(publish_ports(0, 0), 0);
+	CU_ASSERT_EQUAL(slot_of(0), slot);
+	CU_ASSERT_STRING_EQUAL(region.endpoint_registry[slot].name, before.name);
+	region_close(&region);
+}
+
+/* The whole registry but the names in force, at random. */
+static void damage_others(void)
+{
+	for (uint32_t slot = 0; slot < region.shape.endpoint_slots; slot++) {
+		struct registry_entry *e = &region.endpoint_registry[slot];
+
+		if (e->key > REGISTRY_REMOVED)
+			continue;
+		e->key = UINT64_C(0x9e3779b97f4a7c15) * (slot + 1);
+		e->generation = slot % 2 ? UINT64_MAX : 0;
+		memset(e->name, 'x', sizeof(e->name));
+	}
+}
+
+static void what_is_nobodys_name_makes_room(void)
+{
+	start();
+	damage_others();
+	region.endpoint_registry[(slot_of(0) + 1) % 16].key = REGISTRY_REMOVED;
+	CU_ASSERT_EQUAL(publish_ports(0, 0), -EBUSY);
+	workers_apply(1);
+	CU_ASSERT_EQUAL(publish_ports(0, 0), 0);
+	CU_ASSERT_NOT_EQUAL(slot_of(0), REGISTRY_NONE);
+	region_close(&region);
+
+	start();
+	damage_others();
+	CU_ASSERT_EQUAL(publish_ports(1, 1), -ENOSPC); /* the seven in force stay */
+	CU_ASSERT_EQUAL(publish_ports(0, 1), 0);
 	region_close(&region);
 }
 
@@ -420,7 +457,8 @@ static const struct test tests[] = {
 	TEST(a_waiting_call_holds_the_endpoint_of_its_last_attempt),
 	TEST(parked_and_stopped_workers_hold_nothing_back),
 	TEST(endless_turnover_never_fills_the_registry),
-	TEST(two_names_with_one_key_are_told_apart),
+	TEST(a_name_that_was_written_over_is_put_back),
+	TEST(what_is_nobodys_name_makes_room),
 };
 
 int main(void)
