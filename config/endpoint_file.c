@@ -2,11 +2,8 @@
 #include "config/endpoint_source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "config/parse.h"
 #include "config/read_file.h"
@@ -29,30 +26,6 @@ char *config_endpoint_file(const char *policy_path, const char *file)
 	if (path != NULL)
 		snprintf(path, bytes, "%.*s%s", (int)folder, policy_path, file);
 	return path;
-}
-
-/* A pipe or device could keep the reader for ever. NULL with errno set. */
-static FILE *open_regular(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	FILE *file = NULL;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &st) == 0) {
-		if (S_ISREG(st.st_mode))
-			file = fdopen(fd, "r");
-		else
-			errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-	}
-	if (file == NULL) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
-	}
-	return file;
 }
 
 static int parse_file(struct reader *r, const char *path, struct policy_cluster *cluster,
@@ -86,7 +59,7 @@ static char *read_text(struct reader *r, const char *path, const struct yaml_nod
 		text = read_bounded(file, most, bytes);
 	if (text == NULL) {
 		yaml_error(r->d, node, "%s cannot be read: %s", yaml_clean(path, clean),
-			   errno == EINVAL ? "it is no regular file" : strerror(errno));
+			   read_file_error(errno));
 	} else if (*bytes > most) {
 		yaml_error(r->d, node,
 			   "%s is too long, expected at most %d MiB of all endpoint files together",

@@ -154,7 +154,7 @@ void config_print_needs(const struct image_header *image, FILE *out)
 {
 	uint64_t total;
 
-	fprintf(out, "%u interfaces, %u listeners, %u clusters, %u endpoints, %u workers\n",
+	fprintf(out, "interfaces %u, listeners %u, clusters %u, endpoints %u, workers %u\n",
 		image->interfaces.count, image->listeners.count, image->clusters.count,
 		image->endpoints.count, image->sidecar.workers);
 	total = print_region(image, out);

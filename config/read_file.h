@@ -11,4 +11,13 @@
  */
 char *read_bounded(FILE *file, size_t most, size_t *bytes);
 
+/*
+ * A regular file to read from, for whoever must not wait: a pipe or a device could keep its reader
+ * for ever. NULL with errno set.
+ */
+FILE *open_regular(const char *path);
+
+/* What the errno of the two above says, to stand behind "cannot be read: ". */
+const char *read_file_error(int error);
+
 #endif

@@ -103,7 +103,7 @@ static void print_map(FILE *out, const struct schema_map *map, const struct sche
 	if (own != NULL)
 		fprintf(out, "## `%s`\n\n%s%s\n\n", path, own->description,
 			(own->flags & SCHEMA_RESTART) != 0
-				? " A change here needs a restart; a reload refuses it."
+				? " A reload refuses a change here; `fender upgrade` applies it."
 				: "");
 	else
 		fputs("## Top level\n\n", out);

@@ -10,7 +10,7 @@
 #include "controlplane/lock.h"
 #include "controlplane/log.h"
 #include "controlplane/policy_diff.h"
-#include "controlplane/supervise.h"
+#include "shm/counters.h"
 #include "shm/publish.h"
 
 enum { LOCK_WAIT_MS = 2000, LOCK_STEP_MS = 10 };
@@ -40,7 +40,7 @@ struct image_header *active_policy(const struct region *region)
 	return NULL;
 }
 
-static struct region_spec spec_of(const struct image_header *image)
+struct region_spec active_spec(const struct image_header *image)
 {
 	const struct image_sidecar *s = &image->sidecar;
 
@@ -55,72 +55,70 @@ static struct region_spec spec_of(const struct image_header *image)
 	};
 }
 
-/* Why an opened region cannot serve @image; NULL when it can. */
-static const char *misfit(const struct region *region, const struct region_spec *spec,
-			  const struct image_header *image, const struct image_header *active,
-			  char *key, size_t key_size)
+const char *active_misfit(const struct region *region, const struct image_header *active,
+			  const struct image_header *image, char *key, size_t key_size)
 {
-	if (!region_matches(region, spec))
-		return "its sizes are not the policy's";
+	const struct region_spec spec = active_spec(image);
+
 	if (active && policy_needs_restart(active, image, key, key_size))
 		return key;
-	return NULL;
+	return region_matches(region, &spec) ? NULL : "the sizes of its tables";
 }
 
-/* 1 when the instance's region was opened and @image can continue on it. */
-static int take_over(struct region *region, const struct paths *paths,
-		     const struct region_spec *spec, const struct image_header *image,
-		     struct image_header **active)
+int active_open(struct region *region, const struct paths *paths, struct image_header **active)
 {
 	char why[160] = "";
-	char key[64];
-	const char *reason;
 	int rc = region_open(region, paths->region, why, sizeof(why));
 
-	if (rc == -ENOENT)
-		return 0;
+	*active = NULL;
 	if (rc != 0) {
-		log_warn("region", "event=replaced reason=\"%s\"", why);
+		if (rc != -ENOENT)
+			log_warn("region", "event=replaced reason=\"%s\"", why);
 		return 0;
 	}
 	*active = active_policy(region);
-	reason = misfit(region, spec, image, *active, key, sizeof(key));
-	if (!reason) {
-		log_info("region", "event=adopted path=%s bytes=%lu", paths->region, region->bytes);
-		return 1;
-	}
-	log_warn("region", "event=replaced changed=\"%s\"", reason);
-	if (supervise_end_stray(paths, region) != 0)
-		log_warn("dataplane", "event=stray_left");
-	free(*active);
-	*active = NULL;
-	region_close(region);
-	return 0;
+	return 1;
+}
+
+static void pause_a_step(void)
+{
+	const struct timespec pause = {0, LOCK_STEP_MS * 1000000};
+
+	nanosleep(&pause, NULL);
 }
 
 /* One that was killed a moment ago holds its lock until the kernel has cleared it away. */
-static int dataplane_stays(const struct paths *paths)
+int active_is_served(const struct region *region, const struct paths *paths)
 {
-	const struct timespec pause = {0, LOCK_STEP_MS * 1000000};
+	const uint64_t *beat = &region->header->dataplane_heartbeat_ns;
+	const uint64_t first = counter_read(beat);
 
 	for (int i = 0; i < LOCK_WAIT_MS / LOCK_STEP_MS; i++) {
 		if (lock_held(paths->dataplane_lock) != 1)
 			return 0;
-		nanosleep(&pause, NULL);
+		if (counter_read(beat) != first)
+			return 1;
+		pause_a_step();
 	}
 	return 1;
 }
 
-int active_region(struct region *region, const struct paths *paths,
-		  const struct image_header *image, struct image_header **active, char *why,
-		  size_t why_size)
+static int dataplane_stays(const struct paths *paths)
 {
-	struct region_spec spec = spec_of(image);
+	for (int i = 0; i < LOCK_WAIT_MS / LOCK_STEP_MS; i++) {
+		if (lock_held(paths->dataplane_lock) != 1)
+			return 0;
+		pause_a_step();
+	}
+	return 1;
+}
+
+int active_create(struct region *region, const struct paths *paths,
+		  const struct image_header *image, char *why, size_t why_size)
+{
+	const struct region_spec spec = active_spec(image);
 	int rc;
 
-	*active = NULL;
-	if (take_over(region, paths, &spec, image, active))
-		return 0;
 	if (dataplane_stays(paths)) {
 		snprintf(why, why_size,
 			 "a dataplane holds %s and cannot be taken over: stop it first",

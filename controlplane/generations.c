@@ -33,7 +33,18 @@ void generations_free(struct generations *g)
 	for (uint32_t i = 0; i < g->text_count; i++)
 		free(g->texts[i].text);
 	free(g->folder);
+	free(g->file);
 	free(g);
+}
+
+void generations_set_file(struct generations *g, const char *path)
+{
+	/* JSON takes no other: such a file is not found again. */
+	json_t *valid = json_string(path);
+
+	free(g->file);
+	g->file = valid ? strdup(path) : NULL;
+	json_decref(valid);
 }
 
 void generations_push(struct generations *g, const struct generation *entry)
@@ -125,9 +136,41 @@ const char *generations_text(const struct generations *g, uint64_t number, size_
 	return NULL;
 }
 
+char *generations_copy(const struct generations *g, uint64_t number, size_t *bytes)
+{
+	const char *text = generations_text(g, number, bytes);
+	char *copy = text ? malloc(*bytes + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, *bytes);
+	copy[*bytes] = '\0';
+	return copy;
+}
+
+static int say_the_same(const struct generation_text *a, const struct generation_text *b)
+{
+	return a->bytes == b->bytes && memcmp(a->text, b->text, a->bytes) == 0;
+}
+
+void generations_take_back(struct generations *g)
+{
+	if (g->text_count == 0)
+		return;
+	for (uint32_t i = 0; i < g->text_count; i++)
+		if (say_the_same(&g->texts[i], &g->texts[g->text_count - 1]))
+			g->texts[i].taken_back = 1;
+	generations_save(g);
+}
+
 uint64_t generations_before(const struct generations *g)
 {
-	return g->text_count > 1 ? g->texts[g->text_count - 2].first : 0;
+	const uint32_t newest = g->text_count ? g->text_count - 1 : 0;
+
+	for (uint32_t i = newest; i-- > 0;)
+		if (!g->texts[i].taken_back && !say_the_same(&g->texts[i], &g->texts[newest]))
+			return g->texts[i].first;
+	return 0;
 }
 
 uint64_t generations_newest(const struct generations *g)
@@ -156,6 +199,19 @@ void generations_hold(struct generations *g, uint64_t file_hash)
 uint64_t generations_held(const struct generations *g)
 {
 	return g->held;
+}
+
+void generations_watch(struct generations *g, uint64_t until_ns)
+{
+	if (g->watch_ns == until_ns)
+		return;
+	g->watch_ns = until_ns;
+	generations_save(g);
+}
+
+uint64_t generations_watched(const struct generations *g)
+{
+	return g->watch_ns;
 }
 
 /* "2024-05-01T12:00:00.123Z" */

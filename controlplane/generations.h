@@ -46,6 +46,14 @@ void generations_free(struct generations *g);
 /* Remove the files of a folder and the folder. */
 void generations_remove(const char *folder);
 
+/* The policy file, by its absolute path, that texts come from; saved with the next change. */
+void generations_set_file(struct generations *g, const char *path);
+/*
+ * Fill @path with that of the history in @folder, which may be another instance's or hostile.
+ * Return: 0; -ENOENT there is none that fits into @size.
+ */
+int generations_file(const char *folder, char *path, size_t size);
+
 /* Append; one of the same number that was late is replaced. */
 void generations_add(struct generations *g, const struct generation *entry);
 
@@ -58,8 +66,16 @@ void generations_add_text(struct generations *g, uint64_t number, const char *te
 
 /* The text of generation @number, or NULL. Valid until the next call of generations_add_text(). */
 const char *generations_text(const struct generations *g, uint64_t number, size_t *bytes);
+/* The same, NUL-terminated, for the caller to free; NULL also without memory. */
+char *generations_copy(const struct generations *g, uint64_t number, size_t *bytes);
 
-/* First generation of the text before the one in force; 0: there is none. */
+/* The newest text is not one to return to, nor is it where it was in force before: calls failed. */
+void generations_take_back(struct generations *g);
+
+/*
+ * First generation of the newest text that says something else than the one in force and was not
+ * taken back; 0: there is none.
+ */
 uint64_t generations_before(const struct generations *g);
 
 /* "3, 5, 8": the generations whose texts are kept, the one in force left out. */
@@ -73,6 +89,10 @@ void generations_hold(struct generations *g, uint64_t file_hash);
 uint64_t generations_held(const struct generations *g);
 /* Number of the newest text; 0: none. */
 uint64_t generations_newest(const struct generations *g);
+
+/* The guard watches what is in force until then (CLOCK_MONOTONIC); 0: it does not. */
+void generations_watch(struct generations *g, uint64_t until_ns);
+uint64_t generations_watched(const struct generations *g);
 
 /* New array, oldest first (docs/admin-api.md); NULL without memory. */
 json_t *generations_json(const struct generations *g);

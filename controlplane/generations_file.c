@@ -98,10 +98,12 @@ void generations_save(struct generations *g)
 	for (uint32_t i = 0; i < g->count; i++)
 		json_array_append_new(entries, entry_record(&g->entries[i]));
 	for (uint32_t i = 0; i < g->text_count; i++)
-		json_array_append_new(texts, json_pack("[oo]", number(g->texts[i].first),
-						       number(g->texts[i].last)));
-	root = json_pack("{s:o,s:o,s:o,s:o}", "region", number(g->region_id), "held",
-			 number(g->held), "entries", entries, "texts", texts);
+		json_array_append_new(texts,
+				      json_pack("[ooi]", number(g->texts[i].first),
+						number(g->texts[i].last), g->texts[i].taken_back));
+	root = json_pack("{s:o,s:s*,s:o,s:o,s:o,s:o}", "region", number(g->region_id), "file",
+			 g->file, "held", number(g->held), "watch_ns", number(g->watch_ns),
+			 "entries", entries, "texts", texts);
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	if (text) {
@@ -211,7 +213,11 @@ static void load_entry(struct generations *g, const json_t *record)
 
 static void load_text(struct generations *g, const json_t *record)
 {
-	struct generation_text one = {.first = number_at(record, 0), .last = number_at(record, 1)};
+	struct generation_text one = {
+		.first = number_at(record, 0),
+		.last = number_at(record, 1),
+		.taken_back = number_at(record, 2) != 0,
+	};
 	char path[FILE_PATH_BYTES];
 
 	text_path(g, &one, path);
@@ -220,18 +226,37 @@ static void load_text(struct generations *g, const json_t *record)
 		generations_push_text(g, &one);
 }
 
-void generations_load(struct generations *g)
+static json_t *load_root(const char *folder)
 {
 	char path[FILE_PATH_BYTES];
-	const json_t *entries, *texts;
 	size_t bytes;
 	char *text;
 	json_t *root;
 
-	path_in(g, "history.json", path);
+	snprintf(path, sizeof(path), "%s/history.json", folder);
 	text = read_file(path, HISTORY_BYTES, &bytes);
 	root = text ? json_loadb(text, bytes, 0, NULL) : NULL;
 	free(text);
+	return root;
+}
+
+int generations_file(const char *folder, char *path, size_t size)
+{
+	json_t *root = load_root(folder);
+	const char *file = json_string_value(json_object_get(root, "file"));
+	const int fits = file && strlen(file) < size;
+
+	if (fits)
+		snprintf(path, size, "%s", file);
+	json_decref(root);
+	return fits ? 0 : -ENOENT;
+}
+
+void generations_load(struct generations *g)
+{
+	json_t *root = load_root(g->folder);
+	const json_t *entries, *texts;
+
 	if (!root || number_of(root, "region") != g->region_id) {
 		json_decref(root);
 		generations_remove(g->folder);
@@ -244,5 +269,6 @@ void generations_load(struct generations *g)
 	for (size_t i = 0; i < json_array_size(texts) && i < GENERATION_TEXTS; i++)
 		load_text(g, json_array_get(texts, i));
 	g->held = number_of(root, "held");
+	g->watch_ns = number_of(root, "watch_ns");
 	json_decref(root);
 }

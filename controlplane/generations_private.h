@@ -7,6 +7,7 @@
 struct generation_text {
 	uint64_t first; /* generations that had it, one after the other */
 	uint64_t last;
+	int taken_back;
 	size_t bytes;
 	char *text;
 };
@@ -14,8 +15,10 @@ struct generation_text {
 struct generations {
 	char *folder; /* NULL: in memory only */
 	uint64_t region_id;
-	uint64_t held; /* generations_held() */
-	int told;      /* that it could not be written */
+	char *file;        /* generations_set_file(); or NULL */
+	uint64_t held;     /* generations_held() */
+	uint64_t watch_ns; /* generations_watched() */
+	int told;          /* that it could not be written */
 	uint32_t count;
 	struct generation entries[GENERATIONS_KEPT]; /* oldest first */
 	uint32_t text_count;

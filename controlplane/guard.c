@@ -13,10 +13,17 @@
 
 enum { PPM = 1000000, P99 = 9900 };
 
+#define NS_A_MS 1000000ull
+
+struct outcome {
+	uint64_t failed; /* rejected ones included */
+	uint64_t calls;
+};
+
 struct watched {
 	char name[NAME_BYTES];
 	uint32_t slot;
-	struct call_counters calls; /* when the watch began */
+	struct outcome begun; /* when the watch began */
 	struct histogram_sum first_byte;
 };
 
@@ -29,20 +36,28 @@ struct guard {
 	uint32_t count;
 };
 
-struct outcome {
-	uint64_t failed; /* rejected ones included */
-	uint64_t calls;
-};
+/* By their reasons: what is booked after a death is in the sum of failed calls before it has one.
+ */
+static struct outcome outcome_of(const struct region *region, uint32_t slot)
+{
+	struct policy_counters policy;
+	struct call_counters calls;
+	struct outcome out = {0};
+
+	stats_sum_policy(&policy, region, slot);
+	stats_sum_cluster(&calls, region, slot);
+	for (int i = 0; i < REASON_SLOTS; i++)
+		if (i != REASON_DATAPLANE_RESTART)
+			out.failed += policy.failed[i] + policy.rejected[i];
+	out.calls = out.failed + calls.succeeded;
+	return out;
+}
 
 static struct outcome outcome_since(const struct watched *w, const struct region *region)
 {
-	struct call_counters now;
-	struct outcome out;
+	const struct outcome now = outcome_of(region, w->slot);
 
-	stats_sum_cluster(&now, region, w->slot);
-	out.failed = now.failed - w->calls.failed + now.rejected - w->calls.rejected;
-	out.calls = out.failed + now.succeeded - w->calls.succeeded;
-	return out;
+	return (struct outcome){now.failed - w->begun.failed, now.calls - w->begun.calls};
 }
 
 static int too_many_errors(const struct guard *g, const struct watched *w, char *why, size_t size)
@@ -110,12 +125,12 @@ static int begin(struct watched *w, const struct region *region, const char *nam
 	w->slot = registry_find(region->cluster_registry, region->shape.cluster_slots, key);
 	if (w->slot == REGISTRY_NONE)
 		return 0;
-	stats_sum_cluster(&w->calls, region, w->slot);
+	w->begun = outcome_of(region, w->slot);
 	histogram_collect(&w->first_byte, region, w->slot, HISTOGRAM_FIRST_BYTE);
 	return 1;
 }
 
-void guard_watch(struct guard *g, const struct image_header *policy)
+static void watch(struct guard *g, const struct image_header *policy, uint64_t end_ns)
 {
 	const struct image_cluster *c = IMAGE_ARRAY(policy, struct image_cluster, clusters);
 
@@ -131,8 +146,30 @@ void guard_watch(struct guard *g, const struct image_header *policy)
 	for (uint32_t i = 0; i < policy->clusters.count; i++)
 		g->count += begin(&g->clusters[g->count], g->config.region,
 				  image_string(policy, c[i].name), c[i].key);
-	g->end_ns = monotonic_ns() + g->rules.watch_ms * 1000000ull;
+	g->end_ns = end_ns;
 	uv_timer_start(&g->timer, on_look, GUARD_LOOK_MS, GUARD_LOOK_MS);
+}
+
+void guard_watch(struct guard *g, const struct image_header *policy)
+{
+	watch(g, policy, monotonic_ns() + policy->guard.watch_ms * NS_A_MS);
+}
+
+void guard_resume(struct guard *g, const struct image_header *policy, uint64_t end_ns)
+{
+	const uint64_t now_ns = monotonic_ns();
+
+	/* The file it comes from may say anything. */
+	if (end_ns <= now_ns || end_ns - now_ns > policy->guard.watch_ms * NS_A_MS)
+		return;
+	watch(g, policy, end_ns);
+	log_info("policy", "event=guard_resumed for_ms=%llu",
+		 (unsigned long long)((end_ns - now_ns) / NS_A_MS));
+}
+
+uint64_t guard_end_ns(const struct guard *g)
+{
+	return g->clusters ? g->end_ns : 0;
 }
 
 void guard_stop(struct guard *g)

@@ -2,7 +2,9 @@
 #include "controlplane/paths.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,7 +42,10 @@ int paths_set(struct paths *paths, const char *run_dir, const char *shm_dir, con
 		rc = join(paths->routes, sizeof(paths->routes), run_dir, "", instance, ".routes");
 	if (rc == 0)
 		rc = join(paths->history, sizeof(paths->history), run_dir, "", instance,
-			  ".generations");
+			  HISTORY_SUFFIX);
+	if (rc == 0)
+		rc = join(paths->program, sizeof(paths->program), run_dir, "", instance,
+			  ".program");
 	if (rc == 0)
 		rc = join(paths->region, sizeof(paths->region), shm_dir, "fender-", instance, "");
 	if (rc != 0)
@@ -48,6 +53,22 @@ int paths_set(struct paths *paths, const char *run_dir, const char *shm_dir, con
 			 "the paths of instance '%s' are too long (a socket's: %d bytes at most)",
 			 instance, SOCKET_PATH_BYTES - 1 - (int)strlen(".ro"));
 	return rc;
+}
+
+int paths_absolute(const char *path, char *out, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char folder[PATH_MAX], real[PATH_MAX];
+	int n = snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(name - path) : 1,
+			 slash ? path : ".");
+
+	if (n < 0 || (size_t)n >= sizeof(folder))
+		return -ENAMETOOLONG;
+	if (!realpath(folder, real))
+		return -errno;
+	n = snprintf(out, size, "%s/%s", strcmp(real, "/") == 0 ? "" : real, name);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
 int paths_find_dataplane(const char *wanted, char *path, size_t path_size, char *why,

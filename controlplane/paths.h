@@ -8,6 +8,7 @@
 #define DEFAULT_RUN_DIR "/run/fender"
 #define DEFAULT_SHM_DIR "/dev/shm"
 #define DEFAULT_BPF_DIR "/sys/fs/bpf"
+#define HISTORY_SUFFIX  ".generations"
 
 enum {
 	PATH_BYTES = 256,
@@ -23,6 +24,7 @@ struct paths {
 	char wake[PATH_BYTES];               /* FIFO: a byte wakes the dataplane's main thread */
 	char region[PATH_BYTES];
 	char routes[PATH_BYTES + 8];   /* withdrawn ones: service_routes.h */
+	char program[PATH_BYTES + 8];  /* the one an upgrade brought: program_record.h */
 	char history[PATH_BYTES + 16]; /* folder: how the last policy changes ended */
 };
 
@@ -33,6 +35,14 @@ struct paths {
  */
 int paths_set(struct paths *paths, const char *run_dir, const char *shm_dir, const char *instance,
 	      char *why, size_t why_size);
+
+/**
+ * paths_absolute() - a file's path that means the same from everywhere
+ *
+ * Its folder's links are followed; the file's own are not, and it need not be there. Return: 0;
+ * -ENAMETOOLONG; realpath()'s error when there is no such folder.
+ */
+int paths_absolute(const char *path, char *out, size_t size);
 
 /**
  * paths_find_dataplane() - the program to supervise

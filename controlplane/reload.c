@@ -3,14 +3,15 @@
 #include "controlplane/reload.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controlplane/log.h"
+#include "controlplane/paths.h"
 #include "controlplane/policy_diff.h"
 #include "controlplane/reload_private.h"
-#include "controlplane/resolve_set.h"
 #include "shm/publish.h"
 
 enum { DEATHS_TO_BLAME = 2 };
@@ -39,44 +40,31 @@ static int keep(struct reloader *r, struct policy_edition *wanted, char *why, si
 		rc = r->config.stage(r->config.ctx, wanted->image, r->good_generation, why,
 				     why_size);
 	policy_edition_measure(r->good, NULL);
-	if (wanted->text)
+	if (wanted->text && !r->is_unproven)
 		generations_add_text(r->history, r->good_generation, wanted->text, wanted->bytes);
+	guard_resume(r->guard, wanted->image, generations_watched(r->history));
 	log_info("policy", "event=kept generation=%lu", r->good_generation);
 	return rc;
 }
 
-/*
- * The operator has rolled back and the file is still the one that was left: what is in force
- * stays. Takes @wanted over; returns it, or the edition in force.
- */
-static struct policy_edition *unless_held(const struct reloader *r, struct policy_edition *wanted)
+/* Without them it is published anew: that makes them, and the dataplane looks them up again. */
+static int has_names(const struct reloader *r)
 {
-	struct policy_edition text = {0}, *held;
-	const char *kept =
-		generations_text(r->history, generations_newest(r->history), &text.bytes);
-	struct endpoint_sets sets;
-	struct edition_source source = {
-		.path = r->config.policy_path, .text_of = &text, .sets = &sets};
-	char *errors = NULL;
-
-	if (!r->good || !kept || !wanted->text ||
-	    generations_held(r->history) != wanted->text_hash ||
-	    resolve_sets_of_image(&sets, r->good->image) != 0)
-		return wanted;
-	text.text = strndup(kept, text.bytes);
-	held = text.text ? policy_edition_compile(&source, &errors) : NULL;
-	free(text.text);
-	free(errors);
-	resolve_sets_free(&sets);
-	if (!held || held->image->content_hash != r->good->image->content_hash) {
-		policy_edition_free(held);
-		return wanted;
-	}
-	policy_edition_free(wanted);
-	return held;
+	if (publish_has_names(r->config.region, r->good->image))
+		return 1;
+	log_error("region", "event=names_damaged action=publish");
+	return 0;
 }
 
 static void on_guard(void *ctx, const char *why);
+
+static void name_file(struct reloader *r)
+{
+	char path[PATH_MAX];
+
+	if (paths_absolute(r->config.policy_path, path, sizeof(path)) == 0)
+		generations_set_file(r->history, path);
+}
 
 static int create_parts(struct reloader *r)
 {
@@ -91,6 +79,8 @@ static int create_parts(struct reloader *r)
 	r->timer.data = r;
 	r->history =
 		generations_create(r->config.history_path, r->config.region->header->region_id);
+	if (r->history)
+		name_file(r);
 	r->names = registry_copy_create(r->config.region);
 	return r->history && r->names ? guard_create(&r->guard, &guard) : -ENOMEM;
 }
@@ -118,10 +108,14 @@ int reloader_create(struct reloader **out, const struct reloader_config *config,
 		snprintf(why, why_size, "no memory for the history of the policy");
 		return -ENOSPC;
 	}
-	r->file_hash = wanted->text_hash;
-	wanted = unless_held(r, wanted);
+	r->file_hash = images->file_hash;
+	r->is_unproven = images->unproven;
+	if (images->refused && images->refused->detail[0]) {
+		r->is_frozen = !wanted->text;
+		reload_note_refusal(r, images->refused);
+	}
 	reload_open(r, RELOAD_BY_START, 0);
-	if (r->good && r->good->image->content_hash == wanted->image->content_hash)
+	if (r->good && r->good->image->content_hash == wanted->image->content_hash && has_names(r))
 		return keep(r, wanted, why, why_size);
 	return reload_begin_first(r, wanted, why, why_size);
 }
@@ -129,6 +123,11 @@ int reloader_create(struct reloader **out, const struct reloader_config *config,
 const struct image_header *reloader_policy(const struct reloader *r)
 {
 	return current(r)->image;
+}
+
+const char *reloader_file_fault(const struct reloader *r)
+{
+	return r->file_fault;
 }
 
 const char *reloader_text(const struct reloader *r, size_t *bytes)
@@ -240,6 +239,9 @@ static void change_to_file(struct reloader *r, enum reload_source source)
 
 static void change_endpoints(struct reloader *r)
 {
+	/* Without a text of its own the file's would be taken, which was refused. */
+	if (r->is_frozen && !current(r)->text)
+		return;
 	reload_open(r, RELOAD_BY_ENDPOINTS, 0);
 	change(r, current(r));
 }
@@ -249,16 +251,14 @@ static void change_back(struct reloader *r, enum reload_source source, uint64_t 
 			const char *reason)
 {
 	struct policy_edition text = {0};
-	const char *kept = generations_text(r->history, number, &text.bytes);
 
+	text.text = generations_copy(r->history, number, &text.bytes);
 	reload_open(r, source, number);
 	snprintf(r->attempt.reason, sizeof(r->attempt.reason), "%s", reason);
-	text.text = kept ? malloc(text.bytes + 1) : NULL;
 	if (!text.text) {
 		reload_close(r, RELOAD_FAILED, r->good_generation, "out of memory");
 		return;
 	}
-	memcpy(text.text, kept, text.bytes);
 	generations_hold(r->history, r->file_hash);
 	log_info("policy", "event=rollback to=%lu source=%s", number, reload_source_name(source));
 	change(r, &text);
@@ -383,8 +383,18 @@ void reloader_rollback(struct reloader *r, uint64_t to, reload_done *done, void 
 		to = generations_before(r->history);
 	if (to == 0 || !generations_text(r->history, to, &bytes)) {
 		generations_list(r->history, kept, sizeof(kept));
-		if (to == 0 || !kept[0])
+		if (!kept[0] && to == 0)
 			snprintf(detail, sizeof(detail), "there is no earlier policy to return to");
+		else if (!kept[0])
+			snprintf(detail, sizeof(detail),
+				 "the policy of generation %lu is not kept, nor is another one to "
+				 "return to",
+				 to);
+		else if (to == 0)
+			snprintf(detail, sizeof(detail),
+				 "there is no other policy to return to that was not taken back; "
+				 "these are kept: %s",
+				 kept);
 		else
 			snprintf(detail, sizeof(detail),
 				 "the policy of generation %lu is not kept; these are: %s", to,
@@ -399,7 +409,7 @@ void reloader_rollback(struct reloader *r, uint64_t to, reload_done *done, void 
 static void on_guard(void *ctx, const char *why)
 {
 	struct reloader *r = ctx;
-	const uint64_t to = generations_before(r->history);
+	uint64_t to;
 	char reason[RELOAD_DETAIL_BYTES];
 
 	snprintf(reason, sizeof(reason), "%s", why);
@@ -408,6 +418,8 @@ static void on_guard(void *ctx, const char *why)
 		r->again |= AGAIN_GUARD;
 		return;
 	}
+	generations_take_back(r->history);
+	to = generations_before(r->history);
 	log_error("policy", "event=guard generation=%lu detail=\"%s\" action=%s",
 		  r->good_generation, reason, to ? "rollback" : "none");
 	if (to)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "controlplane/generations.h"
 #include "controlplane/policy_edition.h"
 #include "controlplane/reload_report.h"
 #include "shm/image.h"
@@ -45,14 +46,28 @@ struct reloader_config {
 	void (*published)(void *ctx);
 };
 
-/* Both checked; taken over. */
+/* Why a start does not go by the policy file. */
+struct reload_refusal {
+	enum reload_result result; /* RELOAD_INVALID, RELOAD_NEEDS_RESTART */
+	/* As of struct reload_report; "": it does go by it. */
+	char detail[GENERATION_REASON_BYTES];
+};
+
+/* Images are checked, and taken over as the edition is. */
 struct reloader_images {
-	struct policy_edition *wanted; /* compiled from policy_path */
+	struct policy_edition *wanted; /* of policy_path, or the one that was in force before */
 	struct image_header *active;   /* what the region's active slot holds, or NULL */
+	uint64_t file_hash;            /* of policy_path as it was looked at; 0: it was not there */
+	const struct reload_refusal *refused; /* goes into the history; or NULL */
+	int unproven; /* active is for reloader_note_upgrade() to put into the history */
 };
 
 /**
  * reloader_create() - publish the first policy, or keep the active one when both say the same
+ *
+ * An edition without a text (of the image in the region) keeps its endpoints until the file is put
+ * in force.
+ *
  * @why: at least 160 bytes; one sentence on failure
  * Return: 0, -ENOMEM, or publish()'s error. *out is set but with -ENOMEM.
  */
@@ -103,6 +118,9 @@ void reloader_dataplane_died(struct reloader *r);
  */
 void reloader_look(struct reloader *r);
 
+/* Why the policy file as tried last is not in force, a line; "": it is, or was rolled back. */
+const char *reloader_file_fault(const struct reloader *r);
+
 /* The policy of the active generation. Valid until the loop runs again. */
 const struct image_header *reloader_policy(const struct reloader *r);
 
@@ -110,6 +128,10 @@ const struct image_header *reloader_policy(const struct reloader *r);
 const struct table_report *reloader_table_report(const struct reloader *r, uint32_t cluster);
 /* How long compiling it took; 0: it was found in the region. */
 uint64_t reloader_build_us(const struct reloader *r);
+
+/* An upgrade has put what is in force in its place; or it failed, as @error says. For the history.
+ */
+void reloader_note_upgrade(struct reloader *r, const char *error);
 
 /* Answer whoever waits; no change happens any more. */
 void reloader_stop(struct reloader *r);

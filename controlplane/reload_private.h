@@ -7,7 +7,7 @@
 #include "controlplane/registry_copy.h"
 #include "controlplane/reload.h"
 
-enum { RELOAD_DETAIL_BYTES = 512 };
+enum { RELOAD_DETAIL_BYTES = 512, FAULT_BYTES = 160 };
 
 enum reload_phase {
 	RELOAD_IDLE,       /* good is active and applied by all */
@@ -50,6 +50,9 @@ struct reloader {
 	struct generation attempt;    /* the change under way, as the history will have it */
 	struct generation late;       /* the attempt that is RELOAD_WATCHING */
 	uint64_t file_hash;           /* of the policy file when it was last looked at */
+	int is_unproven;              /* what is in force is not in the history yet */
+	int is_frozen;                /* while what is in force has no text: its endpoints stay */
+	char file_fault[FAULT_BYTES]; /* reloader_file_fault() */
 	struct reload_askers askers;  /* of the change under way */
 	struct reload_askers waiting; /* for the next one of the file */
 	struct generations *history;
@@ -65,6 +68,9 @@ void reload_open(struct reloader *r, enum reload_source source, uint64_t restore
 /* The change comes to its end: log, history, answers. */
 void reload_close(struct reloader *r, enum reload_result result, uint64_t generation,
 		  const char *detail);
+
+/* The start was refused the policy file before there was a reloader; the log has it. */
+void reload_note_refusal(struct reloader *r, const struct reload_refusal *refusal);
 
 /* Publish @edition (taken over) and see it through. */
 void reload_begin(struct reloader *r, struct policy_edition *edition);

@@ -25,7 +25,7 @@ const char *reload_source_name(enum reload_source source)
 		[RELOAD_BY_START] = "start",         [RELOAD_BY_COMMAND] = "command",
 		[RELOAD_BY_SIGNAL] = "signal",       [RELOAD_BY_FILE] = "file",
 		[RELOAD_BY_ENDPOINTS] = "endpoints", [RELOAD_BY_ROLLBACK] = "rollback",
-		[RELOAD_BY_GUARD] = "guard",
+		[RELOAD_BY_GUARD] = "guard",         [RELOAD_BY_UPGRADE] = "upgrade",
 	};
 
 	return names[source];

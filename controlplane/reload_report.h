@@ -30,6 +30,7 @@ enum reload_source {
 	RELOAD_BY_ENDPOINTS, /* DNS, or a file of endpoints */
 	RELOAD_BY_ROLLBACK,
 	RELOAD_BY_GUARD,
+	RELOAD_BY_UPGRADE, /* with what needs another region */
 	RELOAD_SOURCES,
 };
 

@@ -47,12 +47,17 @@ void reload_open(struct reloader *r, enum reload_source source, uint64_t restore
 }
 
 /* JSON takes no half characters, and a reason may be cut anywhere. */
+static void make_plain(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((signed char)*c < 0)
+			*c = '?';
+}
+
 static void set_reason(struct generation *attempt, const char *reason)
 {
 	snprintf(attempt->reason, sizeof(attempt->reason), "%s", reason);
-	for (char *c = attempt->reason; *c; c++)
-		if ((signed char)*c < 0)
-			*c = '?';
+	make_plain(attempt->reason);
 }
 
 static void add_event(const struct reloader *r, enum reload_result result)
@@ -82,6 +87,64 @@ static void add_to_history(struct reloader *r, const struct reload_report *facts
 	generations_add(r->history, &r->attempt);
 }
 
+static int is_operators(enum reload_source source)
+{
+	return source == RELOAD_BY_COMMAND || source == RELOAD_BY_SIGNAL ||
+	       source == RELOAD_BY_FILE || source == RELOAD_BY_UPGRADE;
+}
+
+static int is_in_vain(enum reload_result result)
+{
+	return result == RELOAD_INVALID || result == RELOAD_NEEDS_RESTART ||
+	       result == RELOAD_REFUSED || result == RELOAD_FAILED;
+}
+
+/* What a start puts in force in the place of a refused file does not mend the file. */
+static void note_fault(struct reloader *r, const struct reload_report *facts)
+{
+	const int in_vain = is_in_vain(facts->result);
+
+	if (!is_operators(facts->source) && !(facts->source == RELOAD_BY_START && in_vain))
+		return;
+	snprintf(r->file_fault, sizeof(r->file_fault), "%.*s",
+		 in_vain ? (int)strcspn(facts->detail, "\n") : 0, facts->detail);
+	make_plain(r->file_fault);
+}
+
+void reload_note_refusal(struct reloader *r, const struct reload_refusal *refusal)
+{
+	const struct reload_report facts = {
+		.result = refusal->result,
+		.detail = refusal->detail,
+		.source = RELOAD_BY_START,
+	};
+
+	reload_open(r, RELOAD_BY_START, 0);
+	add_to_history(r, &facts);
+	note_fault(r, &facts);
+}
+
+void reloader_note_upgrade(struct reloader *r, const char *error)
+{
+	const struct generation under_way = r->attempt;
+	const struct reload_report facts = {
+		.result = error ? RELOAD_FAILED : RELOAD_APPLIED,
+		.detail = error ? error : "",
+		.source = RELOAD_BY_UPGRADE,
+	};
+
+	if (r->is_unproven && !error && r->good && r->good->text)
+		generations_add_text(r->history, r->good_generation, r->good->text, r->good->bytes);
+	r->is_unproven = 0;
+	reload_open(r, RELOAD_BY_UPGRADE, 0);
+	r->attempt.number = error ? 0 : r->good_generation;
+	r->attempt.policy_hash = r->good ? r->good->image->content_hash : 0;
+	add_to_history(r, &facts);
+	note_fault(r, &facts);
+	add_event(r, facts.result);
+	r->attempt = under_way;
+}
+
 void reload_close(struct reloader *r, enum reload_result result, uint64_t generation,
 		  const char *detail)
 {
@@ -106,6 +169,7 @@ void reload_close(struct reloader *r, enum reload_result result, uint64_t genera
 	r->refusal[0] = '\0';
 	r->askers.count = 0;
 	add_to_history(r, &facts);
+	note_fault(r, &facts);
 	add_event(r, facts.result);
 	for (uint32_t i = 0; i < askers.count; i++)
 		askers.all[i].done(askers.all[i].ctx, &facts);
@@ -371,12 +435,6 @@ static uint64_t adopt_us(const struct reloader *r)
 	return (last_ns - r->begun_ns) / 1000;
 }
 
-static int is_operators(enum reload_source source)
-{
-	return source == RELOAD_BY_COMMAND || source == RELOAD_BY_SIGNAL ||
-	       source == RELOAD_BY_FILE;
-}
-
 static void applied(struct reloader *r)
 {
 	struct policy_edition *before = r->good;
@@ -397,6 +455,7 @@ static void applied(struct reloader *r)
 		generations_add_text(r->history, r->good_generation, r->good->text, r->good->bytes);
 	if (!returned && is_operators(r->attempt.source))
 		guard_watch(r->guard, r->good->image);
+	generations_watch(r->history, guard_end_ns(r->guard));
 	reload_close(r, RELOAD_APPLIED, r->good_generation, "");
 	reload_next(r);
 }

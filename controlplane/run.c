@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controlplane/run.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,8 +16,7 @@ static const struct step {
 	int (*start)(struct run *run);
 	void (*stop)(struct run *run);
 } steps[] = {
-	{"policy", run_compile_policy, run_free_policy},
-	{"interfaces", run_check_devices, NULL},
+	{"policy", run_read_policy, run_free_policy},
 	{"files", run_find_files, NULL},
 	{"lock", run_take_lock, run_release_lock},
 	{"region", run_take_region, run_remove_region},
@@ -37,7 +37,7 @@ static const struct step {
 enum { STEPS = sizeof(steps) / sizeof(steps[0]), RUN_AGAIN = -1, AGAIN_PAUSE_MS = 200 };
 
 /* Return the exit status, or RUN_AGAIN. */
-static int run_once(const struct run_options *options)
+static int run_once(const struct run_options *options, struct run_carry *carry)
 {
 	struct run *run = calloc(1, sizeof(*run));
 	int exit_status;
@@ -46,6 +46,7 @@ static int run_once(const struct run_options *options)
 	if (!run)
 		return 1;
 	run->options = options;
+	run->carry = carry;
 	log_info("control", "event=start version=%s policy=%s", FENDER_VERSION,
 		 options->policy_path);
 	for (; done < STEPS; done++) {
@@ -55,7 +56,8 @@ static int run_once(const struct run_options *options)
 			continue;
 		log_error("control", "event=start_failed step=%s error=\"%s\"", steps[done].name,
 			  run->why[0] ? run->why : strerror(-rc));
-		run->exit_status = 1;
+		if (!run_upgrade_failed(run, run->why[0] ? run->why : strerror(-rc)))
+			run->exit_status = 1;
 		break;
 	}
 	if (done == STEPS) {
@@ -76,9 +78,14 @@ int run_instance(const struct run_options *options)
 {
 	/* Whoever cuts the region again and again shall not have all of the CPU. */
 	const struct timespec pause = {.tv_nsec = AGAIN_PAUSE_MS * 1000000};
+	struct run_carry carry = {0};
 	int rc;
 
-	while ((rc = run_once(options)) == RUN_AGAIN)
-		nanosleep(&pause, NULL);
+	/* Large answers and policies go back to the system: 22 MB stay instead of 99. */
+	(void)mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+	(void)mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+	while ((rc = run_once(options, &carry)) == RUN_AGAIN)
+		if (carry.phase == CARRY_NOTHING)
+			nanosleep(&pause, NULL);
 	return rc;
 }

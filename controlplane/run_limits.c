@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "controlplane/limits.h"
+#include "controlplane/limits_claim.h"
 #include "controlplane/limits_drain.h"
 #include "controlplane/limits_measure.h"
 #include "controlplane/limits_policy.h"
 #include "controlplane/limits_resolve.h"
+#include "controlplane/limits_seed.h"
 #include "controlplane/liveness.h"
 #include "controlplane/lock.h"
 #include "controlplane/log.h"
@@ -27,7 +29,9 @@ enum { DRAIN_STEP_MS = 500, WHY_BYTES = 256, NS_PER_MS = 1000000, LONGEST_MS = 3
 struct run_limits {
 	struct limits *maps; /* NULL: no interface has our program */
 	char root[PATH_BYTES];
+	int claim;                /* of root; negative: none */
 	char fallback[WHY_BYTES]; /* empty: none */
+	uint8_t remade;           /* the maps are new, and the region need not be */
 	struct limits_wish *in_force;
 	struct limits_drain drain;
 	uint64_t *keys; /* by listener number: whose counters the maps hold; 0: nobody's */
@@ -240,10 +244,12 @@ static int open_maps(struct run *run, const struct interface_control *control, i
 
 	if (rc)
 		return run_fail(run, "limits", rc);
+	l->remade = !limits_pinned(l->root);
 	l->maps = limits_open(l->root, &sizes, run->why, sizeof(run->why));
 	if (!l->maps && errno == ESTALE && may_remake) {
 		log_info("limits", "event=remade reason=\"%s\"", run->why);
 		limits_remove(l->root);
+		l->remade = 1;
 		l->maps = limits_open(l->root, &sizes, run->why, sizeof(run->why));
 	}
 	return l->maps ? 0 : -errno;
@@ -329,6 +335,8 @@ static int open_anew(struct run *run)
 		limits_remove(l->root);
 	}
 	leave_other_devices(l, run->wanted->image, control);
+	if (run->renumbered)
+		limits_remove(l->root);
 	if (any_has_program(control))
 		rc = open_maps(run, control, 1);
 	if (rc)
@@ -338,6 +346,34 @@ static int open_anew(struct run *run)
 	return rc;
 }
 
+/* As limits_resolve() may have made it; anything else was written over it. */
+static int is_possible(const struct interface_control *c, uint32_t number, uint32_t interfaces)
+{
+	struct interface_control same = {
+		.limiter = c->limiter, .program = c->program, .row = number};
+
+	if (number >= interfaces)
+		same = (struct interface_control){0};
+	return memcmp(c, &same, sizeof(same)) == 0 && c->limiter <= LIMITER_NONE &&
+	       c->program <= PROGRAM_DEFAULT;
+}
+
+static void repair_control(const struct run *run)
+{
+	const struct image_header *image = run->wanted->image;
+	struct interface_control control[MAX_INTERFACES] = {0};
+
+	for (uint32_t i = 0; i < MAX_INTERFACES; i++) {
+		if (is_possible(&run->region.interfaces[i], i, image->interfaces.count))
+			continue;
+		/* The maps are there if it was started with them. */
+		resolve_all(control, image, limits_pinned(run->limits->root));
+		memcpy(run->region.interfaces, control, sizeof(control));
+		log_error("region", "event=interfaces_repaired");
+		return;
+	}
+}
+
 /* A dataplane runs: it keeps what it was started with, and so do its maps. */
 static int open_met(struct run *run)
 {
@@ -345,6 +381,7 @@ static int open_met(struct run *run)
 	char why[WHY_BYTES];
 	int rc;
 
+	repair_control(run);
 	if (!any_has_program(run->region.interfaces))
 		return 0;
 	if (!limits_pinned(l->root)) {
@@ -398,6 +435,13 @@ int run_limits_ask(struct run *run, limits_measured *done, void *ctx)
 	return limits_measure_ask(run->limits->measure, done, ctx);
 }
 
+static int root_of(const struct run *run, char root[PATH_BYTES])
+{
+	int n = snprintf(root, PATH_BYTES, "%s/fender-%s", run->options->bpf_dir, run->instance);
+
+	return n < 0 || n >= PATH_BYTES ? -ENAMETOOLONG : 0;
+}
+
 int run_open_limits(struct run *run)
 {
 	struct run_limits *l = calloc(1, sizeof(*l));
@@ -406,17 +450,49 @@ int run_open_limits(struct run *run)
 	if (!l)
 		return run_fail(run, "limits", -ENOMEM);
 	run->limits = l;
-	n = snprintf(l->root, sizeof(l->root), "%s/fender-%s", run->options->bpf_dir,
-		     run->instance);
-	if (n < 0 || n >= (int)sizeof(l->root))
+	l->claim = -1;
+	if (root_of(run, l->root))
 		return run_fail(run, "--bpf-dir", -ENAMETOOLONG);
 	if (read_keys(run))
 		return run_fail(run, "limits", -ENOMEM);
+	l->claim = limits_claim(l->root);
+	if (l->claim == -EWOULDBLOCK) {
+		snprintf(run->why, sizeof(run->why),
+			 "limits: another `fender run` has its maps in %s: give this one another "
+			 "sidecar.name or --bpf-dir",
+			 l->root);
+		return -EWOULDBLOCK;
+	}
 	uv_timer_init(&run->loop, &l->timer);
 	l->timer.data = run;
 	if (start_measure(run))
 		return run_fail(run, "limits", -ENOMEM);
-	return dataplane_lives(run) ? open_met(run) : open_anew(run);
+	n = dataplane_lives(run) ? open_met(run) : open_anew(run);
+	memcpy(run->interfaces, run->region.interfaces, sizeof(run->interfaces));
+	return n;
+}
+
+void run_limits_forget(const struct run *run)
+{
+	char root[PATH_BYTES];
+	int rc = root_of(run, root);
+
+	if (rc == 0)
+		rc = limits_remove(root);
+	if (rc)
+		log_warn("limits", "event=left root=%s error=\"%s\"", root, strerror(-rc));
+}
+
+void run_limits_seed(struct run *run)
+{
+	struct run_limits *l = run->limits;
+	int rc = 0;
+
+	if (l->maps && l->remade && l->in_force)
+		rc = limits_seed(l->maps, &l->in_force->policy, reloader_policy(run->reloader),
+				 &run->region);
+	if (rc)
+		log_warn("limits", "event=not_seeded error=\"%s\"", strerror(-rc));
 }
 
 /* -- the end --------------------------------------------------------------------------------- */
@@ -448,6 +524,7 @@ void run_free_limits(struct run *run)
 	limits_wish_free(l->in_force);
 	limits_drain_free(&l->drain);
 	free(l->keys);
+	limits_unclaim(l->root, l->claim);
 	free(l);
 	run->limits = NULL;
 }

@@ -20,6 +20,13 @@ struct run_limits;
 int run_open_limits(struct run *run);
 /* Detach and unpin everything, unless a dataplane still runs. */
 void run_close_limits(struct run *run);
+/*
+ * Interfaces or addresses get other numbers: new maps will be made. Programs that are attached go
+ * by the old ones until the dataplane replaces them.
+ */
+void run_limits_forget(const struct run *run);
+/* Before the dataplane starts: new maps know the connections that are there. */
+void run_limits_seed(struct run *run);
 /* When the loop has closed all handles. */
 void run_free_limits(struct run *run);
 

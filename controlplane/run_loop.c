@@ -9,6 +9,7 @@
 #include "controlplane/api.h"
 #include "controlplane/liveness.h"
 #include "controlplane/log.h"
+#include "controlplane/program_record.h"
 
 static void on_signal(uv_signal_t *handle, int number)
 {
@@ -16,6 +17,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 	log_info("control", "event=signal name=SIG%s", sigabbrev_np(number));
 	if (number != SIGHUP) {
+		run_upgrade_cancel(run);
 		run_stop_asked(run);
 	} else if (!run->draining && !run->stopping) {
 		supervisor_start_again(run->supervisor);
@@ -34,6 +36,7 @@ static void on_ready(void *ctx)
 	run->dataplane_pid = status.pid;
 	run_event(run, EVENT_DATAPLANE_READY, (uint64_t)status.pid);
 	run_dataplane_found(run);
+	run_upgrade_ready(run);
 	run_notify_ready(run);
 }
 
@@ -49,7 +52,8 @@ static void on_died(void *ctx)
 
 static void on_gave_up(void *ctx)
 {
-	run_stop_now(ctx, 1);
+	if (!run_upgrade_failed(ctx, "the dataplane could not start with it: its log says why"))
+		run_stop_now(ctx, 1);
 }
 
 static int on_dataplane_is_dead(void *ctx)
@@ -61,7 +65,8 @@ static int on_dataplane_is_dead(void *ctx)
 
 static void on_first_refused(void *ctx)
 {
-	run_stop_now(ctx, 1);
+	if (!run_upgrade_failed(ctx, "the dataplane refused it: its log says why"))
+		run_stop_now(ctx, 1);
 }
 
 static const struct endpoint_sets *on_sets(void *ctx)
@@ -71,8 +76,12 @@ static const struct endpoint_sets *on_sets(void *ctx)
 
 static void on_published(void *ctx)
 {
+	const struct run *run = ctx;
+
 	run_follow_policy(ctx);
 	run_loss_policy(ctx);
+	if (run->begun)
+		run_notify_status(ctx);
 }
 
 int run_start_loop(struct run *run)
@@ -83,6 +92,7 @@ int run_start_loop(struct run *run)
 	if (rc != 0)
 		return run_fail(run, "libuv", rc);
 	signal(SIGPIPE, SIG_IGN);
+	run_upgrade_watch(run);
 	uv_timer_init(&run->loop, &run->drain);
 	run->drain.data = run;
 	for (size_t i = 0; i < RUN_SIGNALS; i++) {
@@ -116,6 +126,7 @@ int run_make_supervisor(struct run *run)
 	struct supervisor_config config = {
 		.loop = &run->loop,
 		.binary = run->dataplane,
+		.named_binary = run->named_dataplane,
 		.instance = run->instance,
 		.paths = &run->paths,
 		.region = &run->region,
@@ -128,8 +139,12 @@ int run_make_supervisor(struct run *run)
 		.gave_up = on_gave_up,
 		.lost = run_dataplane_lost,
 		.before_start = run_before_dataplane,
+		.may_prepare = run_may_prepare_dataplane,
 	};
 
+	/* One that an upgrade brings is to prove itself first: run_upgrade_ready(). */
+	if (run->carry->phase == CARRY_NOTHING)
+		program_record_write(run->paths.program, run->named_dataplane, run->dataplane);
 	return supervisor_create(&run->supervisor, &config);
 }
 
@@ -148,7 +163,13 @@ int run_publish_policy(struct run *run)
 		.stage = run_limits_stage,
 		.published = on_published,
 	};
-	struct reloader_images images = {run->wanted, run->active};
+	struct reloader_images images = {
+		.wanted = run->wanted,
+		.active = run->active,
+		.file_hash = run->file_hash,
+		.refused = &run->refusal,
+		.unproven = run->carry->phase == CARRY_PROVES,
+	};
 
 	run->wanted = NULL;
 	run->active = NULL;
@@ -200,6 +221,7 @@ void run_stop_admin(struct run *run)
 int run_start_dataplane(struct run *run)
 {
 	run_restore_routes(run);
+	run_limits_seed(run);
 	supervisor_start(run->supervisor);
 	return 0;
 }

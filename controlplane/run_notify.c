@@ -5,6 +5,7 @@
 #include "controlplane/liveness.h"
 #include "controlplane/log.h"
 #include "controlplane/run_state.h"
+#include "shm/publish.h"
 
 enum { NS_A_US = 1000, US_A_MS = 1000 };
 
@@ -41,9 +42,11 @@ void run_notify_status(struct run *run)
 	struct supervise_status status;
 
 	supervisor_status(run->supervisor, &status);
-	notify_send(&run->notify, "STATUS=dataplane %s, pid %d, %llu restarts",
+	notify_send(&run->notify, "STATUS=dataplane %s, pid %d, %llu restarts, generation %llu",
 		    supervise_state_name(status.state), status.pid,
-		    (unsigned long long)status.restarts);
+		    (unsigned long long)status.restarts,
+		    (unsigned long long)active_generation(
+			    __atomic_load_n(&run->region.header->active, __ATOMIC_RELAXED)));
 }
 
 void run_notify_ready(struct run *run)

@@ -47,6 +47,7 @@ static void on_look(uv_timer_t *timer)
 		begin_anew(run, why);
 		return;
 	}
+	run_say_words(run);
 	reloader_look(run->reloader);
 }
 
@@ -62,6 +63,7 @@ int run_before_dataplane(void *ctx)
 		begin_anew(run, why);
 		return -1;
 	}
+	run_say_words(run);
 	if (state != REGION_NAMELESS && state != REGION_STUCK)
 		return 0;
 	if (region_guard_move(&run->region_guard, why, sizeof(why)) != 0)
@@ -70,6 +72,14 @@ int run_before_dataplane(void *ctx)
 		log_info("region", "event=region_moved path=%s", run->paths.region);
 	run->nameless_told = run->stuck_told = 0;
 	return 0;
+}
+
+int run_may_prepare_dataplane(void *ctx)
+{
+	struct run *run = ctx;
+	char why[RUN_WHY_BYTES] = "";
+
+	return !run->lost && region_guard_look(&run->region_guard, why, sizeof(why)) == REGION_FINE;
 }
 
 int run_start_region_guard(struct run *run)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end of a run. Asked for once, connections drain: new ones are refused, the others have
- * the longest timeouts.drain of the clusters; it is over when none is left. Asked for again, or
- * failed: at once.
+ * the longest timeouts.drain of the clusters, then they are reset; it is over when none is left.
+ * Asked for again, or failed: at once.
  */
 #include "controlplane/liveness.h"
 #include "controlplane/log.h"
@@ -11,14 +11,16 @@
 
 enum {
 	LOOK_MS = 10,
-	/* The dataplane goes on refusing for so long, should we be late to stop it. */
-	GRACE_MS = 10000,
+	/* What is open when the time is over is reset, which takes a worker moments. */
+	RESET_MS = 3000,
+	EXTRA_MS = 10000, /* of the service manager's patience */
 	NS_A_MS = 1000000,
 	US_A_MS = 1000,
 };
 
 static void set_drain(struct run *run, uint64_t until_ns)
 {
+	run->drain_until_ns = until_ns;
 	__atomic_store_n(&run->region.header->drain_until_ns, until_ns, __ATOMIC_RELAXED);
 	if (wake_dataplane(run->paths.wake) != 0)
 		log_warn("control", "event=wake_failed"); /* it looks by itself, too */
@@ -26,6 +28,7 @@ static void set_drain(struct run *run, uint64_t until_ns)
 
 void run_forget_drain(struct run *run)
 {
+	run->drain_until_ns = 0;
 	__atomic_store_n(&run->region.header->drain_until_ns, 0, __ATOMIC_RELAXED);
 }
 
@@ -62,6 +65,7 @@ static uint64_t longest_drain_ms(const struct image_header *policy)
 static int all_refuse(const struct run *run, uint64_t *open)
 {
 	const struct region *region = &run->region;
+	int refuse = 1;
 
 	*open = 0;
 	for (uint32_t i = 0; i < region->shape.workers; i++) {
@@ -69,23 +73,29 @@ static int all_refuse(const struct run *run, uint64_t *open)
 
 		/* Acquire: pairs with the worker's release; what began before is counted below. */
 		if (!__atomic_load_n(&w->refuses_new, __ATOMIC_ACQUIRE))
-			return 0;
+			refuse = 0;
 		*open += counter_read(&w->connections_open) - counter_read(&w->connections_resting);
 	}
-	return 1;
+	return refuse;
 }
 
 static void on_look(uv_timer_t *timer)
 {
 	struct run *run = timer->data;
-	int over = monotonic_ns() >= run->drain_end_ns;
+	const uint64_t now_ns = monotonic_ns();
 	uint64_t open;
+	const int none_left = all_refuse(run, &open) && open == 0;
 
-	if (!over && (!all_refuse(run, &open) || open > 0))
-		return;
-	all_refuse(run, &open);
-	log_info("control", "event=drained open=%lu", open);
-	run_stop_now(run, 0);
+	if (now_ns < run->drain_end_ns)
+		run->drain_open = open;
+	if (!run->drained && (none_left || now_ns >= run->drain_end_ns)) {
+		run->drained = 1;
+		log_info("control", "event=drained open=%lu", run->drain_open);
+		(void)wake_dataplane(run->paths.wake);
+	}
+	if (run->drained &&
+	    (none_left || now_ns >= run->drain_end_ns + RESET_MS * (uint64_t)NS_A_MS))
+		run_stop_now(run, 0);
 }
 
 static void drain(struct run *run)
@@ -93,13 +103,14 @@ static void drain(struct run *run)
 	const uint64_t ms = longest_drain_ms(reloader_policy(run->reloader));
 	const uint64_t now_ns = monotonic_ns();
 
+	all_refuse(run, &run->drain_open);
 	run->draining = 1;
 	run->drain_end_ns = now_ns + ms * NS_A_MS;
 	log_info("control", "event=draining for_ms=%lu", ms);
 	run_event(run, EVENT_DRAINING, ms);
 	notify_send(&run->notify, "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%llu",
-		    (unsigned long long)(ms + GRACE_MS) * US_A_MS);
-	set_drain(run, run->drain_end_ns + GRACE_MS * (uint64_t)NS_A_MS);
+		    (unsigned long long)(ms + EXTRA_MS) * US_A_MS);
+	set_drain(run, run->drain_end_ns + DRAIN_RESET_NS);
 	uv_timer_start(&run->drain, on_look, LOOK_MS, LOOK_MS);
 }
 

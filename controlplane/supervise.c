@@ -72,11 +72,21 @@ static void log_death(const struct supervisor *s)
 
 static void finish_stop(struct supervisor *s)
 {
+	succession_unwatch(s);
 	uv_timer_stop(&s->delay);
 	uv_timer_stop(&s->tick);
 	s->state = SUPERVISE_STOPPED;
 	if (s->stopped)
 		s->stopped(s->config.ctx);
+}
+
+/* When no process is left, nor an heir that may hold the lock. Return 1 when it is so. */
+static int stop_when_alone(struct supervisor *s)
+{
+	if (s->process->pid != 0 || s->heir)
+		return 0;
+	finish_stop(s);
+	return 1;
 }
 
 /*
@@ -97,6 +107,8 @@ static void come_back(struct supervisor *s)
 	uint32_t delay_ms = s->asked ? 0 : backoff_died(&s->backoff, s->is_up ? life_ms(s) : 0);
 
 	s->asked = 0;
+	if (delay_ms > 0)
+		upgrade_cancel(s);
 	if (delay_ms == BACKOFF_MAX_MS && s->config.lost(s->config.ctx)) {
 		s->state = SUPERVISE_LOST;
 		log_error("dataplane", "event=given_up restarts=%lu", s->restarts);
@@ -104,7 +116,8 @@ static void come_back(struct supervisor *s)
 	}
 	s->restarts++;
 	log_info("dataplane", "event=restart delay_ms=%u restarts=%lu", delay_ms, s->restarts);
-	uv_timer_start(&s->delay, on_delay_over, delay_ms, 0);
+	if (delay_ms > 0 || !succession_take(s))
+		uv_timer_start(&s->delay, on_delay_over, delay_ms, 0);
 }
 
 static void on_dataplane_ended(struct supervisor *s)
@@ -114,16 +127,19 @@ static void on_dataplane_ended(struct supervisor *s)
 	if (s->state == SUPERVISE_STOPPING) {
 		log_info("dataplane", "event=stopped pid=%d", s->process->pid);
 		s->process->pid = 0;
-		finish_stop(s);
+		stop_when_alone(s);
 		return;
 	}
 	if (upgrade_dataplane_ended(s)) {
 		log_info("dataplane", "event=handed_over pid=%d", s->process->pid);
 		return;
 	}
+	succession_unwatch(s);
 	log_death(s);
 	s->process->pid = 0;
 	s->hung_ticks = 0;
+	s->start_timeout = 0;
+	s->starved_ns = 0;
 	s->state = SUPERVISE_WAITING;
 	if (is_final(s)) {
 		log_error("dataplane", "event=start_failed status=%ld",
@@ -144,11 +160,18 @@ static void on_ended(void *ctx)
 		on_dataplane_ended(s);
 	else
 		upgrade_heir_ended(s);
+	if (s->state == SUPERVISE_STOPPING)
+		stop_when_alone(s);
+}
+
+struct process *supervise_other_seat(struct supervisor *s)
+{
+	return s->process == &s->seats[0].process ? &s->seats[1].process : &s->seats[0].process;
 }
 
 void supervise_spawn(struct supervisor *s, struct process *process, char *binary, uv_pipe_t *report)
 {
-	char takeover_fd[8] = "";
+	char heir_of[8] = "";
 	struct {
 		char name[16];
 		char *value; /* empty: not given */
@@ -156,13 +179,15 @@ void supervise_spawn(struct supervisor *s, struct process *process, char *binary
 		{"--region", s->region},         {"--instance", s->instance},
 		{"--run-dir", s->run_dir},       {"--bpf-root", s->bpf_root},
 		{"--log-format", s->log_format}, {"--log-level", s->log_level},
-		{"--takeover", takeover_fd},
+		{"--takeover", heir_of},
 	};
 	char *argv[2 * sizeof(options) / sizeof(options[0]) + 2] = {binary};
 	size_t n = 1;
 
 	if (report)
-		snprintf(takeover_fd, sizeof(takeover_fd), "%d", PROCESS_REPORT_FD);
+		snprintf(heir_of, sizeof(heir_of), "%d", PROCESS_REPORT_FD);
+	else if (process == s->heir)
+		snprintf(heir_of, sizeof(heir_of), "dead");
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (!options[i].value[0])
 			continue;
@@ -172,7 +197,7 @@ void supervise_spawn(struct supervisor *s, struct process *process, char *binary
 	process_spawn(process, s->config.loop, argv, report);
 	if (process->pid)
 		log_info("dataplane", "event=started pid=%d takeover=%d", process->pid,
-			 report != NULL);
+			 process == s->heir);
 }
 
 static void spawn(struct supervisor *s)
@@ -198,7 +223,7 @@ static void adopt_process(struct supervisor *s, int pidfd, pid_t pid)
 static void launch(struct supervisor *s)
 {
 	pid_t pid;
-	int pidfd = pidfd_of_dataplane(s->config.paths, s->config.region, &pid);
+	int pidfd = pidfd_of_dataplane(s->config.paths, &pid);
 
 	if (pidfd >= 0) {
 		s->adopt_tries = 0;
@@ -219,22 +244,48 @@ static void tick_starting(struct supervisor *s, const struct liveness *live)
 		s->is_up = 1;
 		log_info("dataplane", "event=ready pid=%d workers=%u generation=%lu after_ms=%lu",
 			 s->process->pid, live->workers, live->applied_generation, life_ms(s));
+		succession_watch(s);
 		s->config.ready(s->config.ctx);
 		upgrade_up(s);
-	} else if (life_ms(s) > START_MS) {
+	} else if (life_ms(s) > START_MS && !s->start_timeout) {
+		s->start_timeout = 1;
 		log_error("dataplane", "event=start_timeout pid=%d workers_up=%u of=%u",
 			  s->process->pid, live->up, live->workers);
 		process_signal(s->process, SIGKILL);
 	}
 }
 
+/* It may move again as soon as the machine lets it: looked at anew. */
+static int is_starved(struct supervisor *s)
+{
+	struct cpu_look now;
+
+	cpu_look(&now, s->process->pid, monotonic_ns());
+	if (!cpu_starved(&s->cpu, &now))
+		return 0;
+	if (s->starved_ns == 0) {
+		s->starved_ns = s->cpu.at_ns;
+		log_warn("dataplane",
+			 "event=starved pid=%d why=\"its threads wait for a CPU\" action=wait",
+			 s->process->pid);
+	}
+	s->hung_ticks = 0;
+	return 1;
+}
+
 static void tick_up(struct supervisor *s, const struct liveness *live)
 {
 	if (live->hung == NO_WORKER && !live->main_hung) {
 		s->hung_ticks = 0;
+		if (s->starved_ns)
+			log_info("dataplane", "event=starved_over pid=%d ms=%lu", s->process->pid,
+				 (monotonic_ns() - s->starved_ns) / 1000000);
+		s->starved_ns = 0;
 		return;
 	}
-	if (++s->hung_ticks != HUNG_TICKS)
+	if (++s->hung_ticks == 1)
+		cpu_look(&s->cpu, s->process->pid, monotonic_ns());
+	if (s->hung_ticks != HUNG_TICKS || is_starved(s))
 		return;
 	if (live->hung == NO_WORKER)
 		log_error("dataplane", "event=hung pid=%d thread=main action=kill",
@@ -256,6 +307,11 @@ void supervise_look(struct supervisor *s)
 		tick_starting(s, &live);
 	else if (s->state == SUPERVISE_UP)
 		tick_up(s, &live);
+}
+
+void supervisor_look(struct supervisor *s)
+{
+	supervise_look(s);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -289,6 +345,7 @@ int supervisor_create(struct supervisor **out, const struct supervisor_config *c
 		process_init(&s->seats[i].process, on_ended, &s->seats[i]);
 	}
 	s->process = &s->seats[0].process;
+	s->notice_fd = -1;
 	upgrade_init(s);
 	uv_timer_init(config->loop, &s->tick);
 	uv_timer_init(config->loop, &s->delay);
@@ -344,10 +401,8 @@ void supervisor_stop(struct supervisor *s, void (*stopped)(void *ctx))
 	s->state = SUPERVISE_STOPPING;
 	upgrade_cancel(s);
 	uv_timer_stop(&s->delay);
-	if (s->process->pid == 0) {
-		finish_stop(s);
+	if (stop_when_alone(s))
 		return;
-	}
 	process_signal(s->process, SIGTERM);
 	uv_timer_start(&s->delay, on_stop_timeout, STOP_MS, 0);
 }
@@ -370,14 +425,16 @@ int supervisor_dataplane_is_dead(const struct supervisor *s)
 
 void supervisor_free(struct supervisor *s)
 {
+	if (s && s->notice_fd >= 0)
+		close(s->notice_fd);
 	free(s);
 }
 
-int supervise_end_stray(const struct paths *paths, const struct region *region)
+int supervise_end_stray(const struct paths *paths)
 {
 	static const int signals[] = {SIGTERM, SIGKILL};
 	pid_t pid;
-	int pidfd = pidfd_of_dataplane(paths, region, &pid);
+	int pidfd = pidfd_of_dataplane(paths, &pid);
 	struct pollfd end = {.fd = pidfd, .events = POLLIN};
 
 	if (pidfd == -ESRCH)

@@ -28,6 +28,7 @@ enum supervise_state {
 struct supervisor_config {
 	uv_loop_t *loop;
 	const char *binary;
+	const char *named_binary; /* `fender run` names it; another than @binary after an upgrade */
 	const char *instance;
 	const struct paths *paths;
 	struct region *region;
@@ -45,6 +46,8 @@ struct supervisor_config {
 	int (*lost)(void *ctx);
 	/* One is about to be started. 0, or nonzero: it cannot be (@ctx stops us). */
 	int (*before_start)(void *ctx);
+	/* 1: nothing has to be put right before the next one, which may start beside a dying one */
+	int (*may_prepare)(void *ctx);
 };
 
 struct supervise_status {
@@ -71,6 +74,9 @@ const char *supervise_state_name(enum supervise_state state);
 
 /* Return 0 or -ENOMEM. The structure stays until supervisor_free(). */
 int supervisor_create(struct supervisor **out, const struct supervisor_config *config);
+
+/* See now whether the dataplane is up, and not with the next tick. */
+void supervisor_look(struct supervisor *s);
 
 /* Start or adopt. */
 void supervisor_start(struct supervisor *s);
@@ -112,6 +118,6 @@ void supervisor_free(struct supervisor *s);
  *
  * Blocks up to 10 s; only before the loop runs. Return 0 when none is left, -EBUSY.
  */
-int supervise_end_stray(const struct paths *paths, const struct region *region);
+int supervise_end_stray(const struct paths *paths);
 
 #endif

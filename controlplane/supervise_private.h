@@ -6,6 +6,7 @@
 #include "controlplane/backoff.h"
 #include "controlplane/liveness.h"
 #include "controlplane/process.h"
+#include "controlplane/starved.h"
 #include "controlplane/supervise.h"
 
 enum { UPGRADE_LINE_BYTES = 1024 };
@@ -51,10 +52,16 @@ struct supervisor {
 	enum supervise_state state;
 	struct seat seats[2];
 	struct process *process; /* the dataplane's seat */
-	struct process *heir;    /* the other one, taken while an upgrade goes on, else NULL */
-	uint64_t since_ns;       /* the process's start */
+	struct process *heir;   /* the other one: of an upgrade, or of a dying dataplane; or NULL */
+	uint64_t since_ns;      /* the process's start */
+	uint64_t heir_since_ns; /* the start of a dying one's */
+	uv_poll_t notice;       /* that the dataplane is dying */
+	int notice_fd;          /* -1: none, and closed */
 	uint64_t restarts;
 	uint32_t hung_ticks;
+	struct cpu_look cpu; /* when it looked hung first */
+	uint64_t starved_ns; /* since when it is; 0: it is not */
+	int start_timeout;   /* told, and killed */
 	uint32_t adopt_tries;
 	uint32_t start_tries;
 	int was_up; /* some process came up */
@@ -67,12 +74,21 @@ struct supervisor {
 	void (*stopped)(void *ctx);
 };
 
+/* The one that the dataplane does not have. */
+struct process *supervise_other_seat(struct supervisor *s);
+
 /* Start @binary in @process; with @report as an heir, which reports to that pipe. */
 void supervise_spawn(struct supervisor *s, struct process *process, char *binary,
 		     uv_pipe_t *report);
 
 /* Is the dataplane up? Then s->state is, and whoever waits for that is told. */
 void supervise_look(struct supervisor *s);
+
+/* Be told when the dataplane, which has come up, begins to die; and no longer. */
+void succession_watch(struct supervisor *s);
+void succession_unwatch(struct supervisor *s);
+/* The dataplane has died. Return 1 when its heir has taken its seat. */
+int succession_take(struct supervisor *s);
 
 void upgrade_init(struct supervisor *s);
 /* The dataplane has ended. Return 1 when its heir has taken its seat. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "controlplane/log.h"
+#include "controlplane/program_record.h"
 #include "controlplane/supervise_private.h"
 
 enum { PREPARE_MS = 15000, MAKE_ROOM_MS = 3000, LOOK_MS = 2 };
@@ -175,7 +176,7 @@ void supervisor_upgrade(struct supervisor *s, const char *binary, supervisor_upg
 	u->from = s->process->pid;
 	u->begun_ns = monotonic_ns();
 	u->phase = UPGRADE_PREPARING;
-	s->heir = s->process == &s->seats[0].process ? &s->seats[1].process : &s->seats[0].process;
+	s->heir = supervise_other_seat(s);
 	supervise_spawn(s, s->heir, u->binary, &u->pipe);
 	if (s->heir->pid && uv_read_start((uv_stream_t *)&u->pipe, on_alloc, on_line) == 0)
 		uv_timer_start(&u->timer, on_not_ready, PREPARE_MS, 0);
@@ -193,6 +194,8 @@ int upgrade_dataplane_ended(struct supervisor *s)
 {
 	struct upgrade *u = &s->upgrade;
 
+	if (u->phase == UPGRADE_NONE)
+		return 0;
 	if (u->phase == UPGRADE_STARTING || (u->phase == UPGRADE_STOPPING && !s->heir)) {
 		fail(s, -EIO,
 		     "the new program ended after the hand-over; the one before starts again");
@@ -245,6 +248,7 @@ void upgrade_up(struct supervisor *s)
 	if (u->phase != UPGRADE_STARTING)
 		return;
 	snprintf(s->binary, sizeof(s->binary), "%s", u->binary);
+	program_record_write(s->config.paths->program, s->config.named_binary, s->binary);
 	finish(s, &report);
 }
 

@@ -92,6 +92,7 @@ def test_a_broken_file_is_told_once_and_the_old_policy_stays(world):
     invalid = wait_attempts(f, source="file", result="invalid")
     assert invalid["generation"] is None
     assert f"{f.file}:" in invalid["reason"]
+    assert f"last refusal, by file:\n  {f.file}:" in f.cli("generations").stdout
     os.utime(f.file)  # the same content: nothing is said again
     f.write(with_connect(policy, "2s"))
     wait_attempts(f, source="file", result="applied")
@@ -196,6 +197,10 @@ def test_the_guard_takes_a_policy_back_whose_calls_fail(world):
     assert f'"event":"policy_rolled_back","generation":{taken_back["generation"]}' in events
     assert "cluster echo: 5 of 5 calls failed" in taken_back["reason"]
     connect(world.client, FENDER4, 7).close()
+    # Not the one that was taken back, and there is no other.
+    done = f.cli("rollback", check=False)
+    assert done.returncode == 1 and "was not taken back" in done.stderr
+    assert f.stats().generation == taken_back["generation"]
 
 
 def test_the_guard_leaves_alone_what_works(world):

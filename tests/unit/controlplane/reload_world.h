@@ -119,10 +119,9 @@ static void settle(uint64_t generation)
 static int (*stage)(void *ctx, const struct image_header *image, uint64_t generation, char *why,
 		    size_t why_size);
 
-static void begin(void)
+static struct reloader_config config_of_tests(void)
 {
-	struct image_header *image = fixture_compile(FIXTURE_POLICY);
-	struct reloader_config config = {
+	return (struct reloader_config){
 		.loop = &loop,
 		.region = &region,
 		.policy_path = policy_path,
@@ -132,7 +131,14 @@ static void begin(void)
 		.sets = on_sets,
 		.stage = stage,
 	};
-	struct reloader_images images = {policy_edition_of(fixture_compile(FIXTURE_POLICY)), NULL};
+}
+
+static void begin(void)
+{
+	struct image_header *image = fixture_compile(FIXTURE_POLICY);
+	const struct reloader_config config = config_of_tests();
+	struct reloader_images images = {
+		.wanted = policy_edition_of(fixture_compile(FIXTURE_POLICY))};
 	char why[160];
 
 	seen = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controlplane/generations.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -153,6 +154,82 @@ static void a_later_process_knows_it(void)
 	generations_remove(folder);
 }
 
+/* A, B that the guard takes back, A again, and what an operator makes of it. */
+static void what_was_taken_back_is_not_returned_to(void)
+{
+	struct generations *g = generations_create(folder, 1);
+
+	generations_take_back(g);
+	add_text(g, 1, "a");
+	add_text(g, 2, "b");
+	add_text(g, 3, "bad");
+	generations_take_back(g);
+	CU_ASSERT_EQUAL(generations_before(g), 2);
+	add_text(g, 4, "b");
+	CU_ASSERT_EQUAL(generations_before(g), 1);
+	generations_free(g);
+	g = generations_create(folder, 1);
+	CU_ASSERT_EQUAL(generations_before(g), 1);
+	/* Tried once more it is one like the others, until it is taken back again. */
+	add_text(g, 5, "bad");
+	CU_ASSERT_EQUAL(generations_before(g), 4);
+	add_text(g, 6, "c");
+	CU_ASSERT_EQUAL(generations_before(g), 5);
+	generations_free(g);
+	generations_remove(folder);
+}
+
+static void nor_is_the_same_text_of_before(void)
+{
+	struct generations *g = generations_create(NULL, 1);
+
+	add_text(g, 1, "a");
+	add_text(g, 2, "b");
+	add_text(g, 3, "c");
+	add_text(g, 4, "b");
+	generations_take_back(g);
+	add_text(g, 5, "c");
+	CU_ASSERT_EQUAL(generations_before(g), 1);
+	generations_free(g);
+}
+
+static void only_other_texts_are_returned_to(void)
+{
+	struct generations *g = generations_create(NULL, 1);
+
+	add_text(g, 1, "a");
+	add_text(g, 2, "bad");
+	generations_take_back(g);
+	add_text(g, 3, "a");
+	CU_ASSERT_EQUAL(generations_before(g), 0);
+	generations_free(g);
+}
+
+static void the_file_and_the_watch_are_kept(void)
+{
+	struct generations *g = generations_create(folder, 1);
+	char path[32];
+
+	CU_ASSERT_EQUAL(generations_file(folder, path, sizeof(path)), -ENOENT);
+	generations_set_file(g, "/etc/fender/a.yaml");
+	generations_watch(g, 1234567890123);
+	generations_free(g);
+	CU_ASSERT_EQUAL(generations_file(folder, path, sizeof(path)), 0);
+	CU_ASSERT_STRING_EQUAL(path, "/etc/fender/a.yaml");
+	CU_ASSERT_EQUAL(generations_file(folder, path, 5), -ENOENT);
+	g = generations_create(folder, 1);
+	CU_ASSERT_EQUAL(generations_watched(g), 1234567890123);
+	/* Neither it nor the history is lost by a name that JSON does not take. */
+	generations_set_file(g, "/etc/\xff.yaml");
+	add(g, 1, RELOAD_APPLIED);
+	generations_free(g);
+	CU_ASSERT_EQUAL(generations_file(folder, path, sizeof(path)), -ENOENT);
+	g = generations_create(folder, 1);
+	CU_ASSERT_EQUAL(attempts(g), 1);
+	generations_free(g);
+	generations_remove(folder);
+}
+
 static void write_history(const char *text)
 {
 	char path[96];
@@ -174,6 +251,7 @@ static void what_is_odd_on_disk_is_passed_over(void)
 		"{",
 		"[]",
 		"{\"region\": 9}",
+		"{\"region\": 9, \"file\": 3, \"watch_ns\": \"soon\"}",
 		"{\"region\": 9, \"entries\": 3, \"texts\": {\"a\": 1}}",
 		"{\"region\": 9, \"entries\": [1, null, {}, {\"source\": 99, \"result\": -1}], "
 		"\"texts\": [1, [], [\"..\", 2], [5, 5]]}",
@@ -211,6 +289,10 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(a_large_text_makes_room),
 	SUITE_TEST(a_late_one_is_told_once),
 	SUITE_TEST(a_later_process_knows_it),
+	SUITE_TEST(what_was_taken_back_is_not_returned_to),
+	SUITE_TEST(nor_is_the_same_text_of_before),
+	SUITE_TEST(only_other_texts_are_returned_to),
+	SUITE_TEST(the_file_and_the_watch_are_kept),
 	SUITE_TEST(what_is_odd_on_disk_is_passed_over),
 	SUITE_TEST(a_folder_that_cannot_be_written_loses_nothing_now),
 	CU_TEST_INFO_NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "controlplane/guard.h"
 
+#include "controlplane/liveness.h"
 #include "shm/histogram.h"
 #include "shm/names.h"
 #include "shm/registry.h"
@@ -59,11 +60,24 @@ static uint32_t slot_of(const char *cluster)
 static void count(uint32_t worker, uint64_t succeeded, uint64_t failed, uint64_t rejected)
 {
 	struct call_counters *c = region_cluster_counters(&region, worker, slot_of("web"));
+	struct policy_counters *p = region_policy_counters(&region, worker, slot_of("web"));
 
 	counter_add(&c->started, succeeded + failed + rejected);
 	counter_add(&c->succeeded, succeeded);
 	counter_add(&c->failed, failed);
 	counter_add(&c->rejected, rejected);
+	counter_add(&p->failed[REASON_CONNECT_REFUSED], failed);
+	counter_add(&p->rejected[REASON_NO_ENDPOINT], rejected);
+}
+
+/* What a dataplane that was killed took with it; @named: the reason follows the sum. */
+static void count_lost(uint64_t calls, int named)
+{
+	counter_add(&region_cluster_counters(&region, 0, slot_of("web"))->failed, calls);
+	if (named)
+		counter_add(&region_policy_counters(&region, 0, slot_of("web"))
+				     ->failed[REASON_DATAPLANE_RESTART],
+			    calls);
 }
 
 /* Until it trips, or the watch is over. */
@@ -130,6 +144,50 @@ static void slow_first_bytes_trip_it(void)
 	end();
 }
 
+static void what_a_dead_dataplane_lost_says_nothing_of_the_policy(void)
+{
+	for (int named = 0; named < 2; named++) {
+		begin(errors);
+		guard_watch(guard, image);
+		count(0, 19, 1, 0);
+		count_lost(100, named);
+		run();
+		CU_ASSERT_EQUAL(trips, 0);
+		end();
+	}
+}
+
+static void a_watch_goes_on_in_the_next_process(void)
+{
+	uint64_t end_ns;
+
+	begin(errors);
+	guard_watch(guard, image);
+	end_ns = guard_end_ns(guard);
+	CU_ASSERT(end_ns > monotonic_ns());
+	guard_stop(guard);
+	CU_ASSERT_EQUAL(guard_end_ns(guard), 0);
+	guard_resume(guard, image, end_ns);
+	CU_ASSERT_EQUAL(guard_end_ns(guard), end_ns);
+	count(0, 0, 20, 0);
+	run();
+	CU_ASSERT_EQUAL(trips, 1);
+	end();
+}
+
+static void what_is_over_or_absurd_is_not_resumed(void)
+{
+	const uint64_t now_ns = monotonic_ns();
+	const uint64_t rows[] = {0, 1, now_ns, now_ns + 3600000000000, UINT64_MAX};
+
+	begin(errors);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		guard_resume(guard, image, rows[i]);
+		CU_ASSERT_EQUAL(guard_end_ns(guard), 0);
+	}
+	end();
+}
+
 static void without_rules_nothing_is_watched(void)
 {
 	begin(nothing);
@@ -144,6 +202,9 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(errors_since_the_change_trip_it),
 	SUITE_TEST(what_is_allowed_passes),
 	SUITE_TEST(slow_first_bytes_trip_it),
+	SUITE_TEST(what_a_dead_dataplane_lost_says_nothing_of_the_policy),
+	SUITE_TEST(a_watch_goes_on_in_the_next_process),
+	SUITE_TEST(what_is_over_or_absurd_is_not_resumed),
 	SUITE_TEST(without_rules_nothing_is_watched),
 	CU_TEST_INFO_NULL,
 };

@@ -326,15 +326,9 @@ static void an_image_larger_than_its_slot_is_not_published(void)
 static void a_first_policy_that_is_refused_ends_the_run(void)
 {
 	struct image_header *image = fixture_compile(FIXTURE_POLICY);
-	struct reloader_config config = {
-		.loop = &loop,
-		.region = &region,
-		.policy_path = policy_path,
-		.wake_path = "/nonexistent",
-		.dataplane_is_dead = on_dataplane_is_dead,
-		.first_refused = on_first_refused,
-	};
-	struct reloader_images images = {policy_edition_of(fixture_compile(FIXTURE_POLICY)), NULL};
+	const struct reloader_config config = config_of_tests();
+	struct reloader_images images = {
+		.wanted = policy_edition_of(fixture_compile(FIXTURE_POLICY))};
 	char why[160];
 
 	uv_loop_init(&loop);
@@ -353,16 +347,11 @@ static void a_first_policy_that_is_refused_ends_the_run(void)
 static void a_restart_of_the_control_plane_keeps_an_equal_policy(void)
 {
 	struct image_header *image = fixture_compile(FIXTURE_POLICY);
-	struct reloader_config config = {
-		.loop = &loop,
-		.region = &region,
-		.policy_path = policy_path,
-		.wake_path = "/nonexistent",
-		.dataplane_is_dead = on_dataplane_is_dead,
-		.first_refused = on_first_refused,
+	const struct reloader_config config = config_of_tests();
+	struct reloader_images images = {
+		.wanted = policy_edition_of(fixture_compile(FIXTURE_POLICY)),
+		.active = fixture_compile(FIXTURE_POLICY),
 	};
-	struct reloader_images images = {policy_edition_of(fixture_compile(FIXTURE_POLICY)),
-					 fixture_compile(FIXTURE_POLICY)};
 	char why[160];
 
 	images.active->generation = 1;
