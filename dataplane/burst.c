@@ -79,7 +79,8 @@ static uint32_t parse_pass(struct worker *w, uint8_t interface, struct rte_mbuf 
 			continue;
 		}
 		if (sharded) {
-			owner = w->owners[shard_bucket(w->policy->image, interface, &p->key)];
+			owner = shard_owner(w->owners, w->shared->lent, w->policy->image, interface,
+					    &p->key);
 			if (owner != w->number) {
 				frames[i]->port = interface;
 				if (unlikely(w->capturing))

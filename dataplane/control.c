@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "shm/publish.h"
 
@@ -130,24 +131,33 @@ static void hand_out(struct control *c, struct adopted *next)
 /* Free the policy that was replaced once no worker can be using it. */
 static void retire_old(struct control *c)
 {
-	for (uint32_t i = 0; i < c->shared->workers; i++) {
-		const struct worker_block *block = &c->region->workers[i];
-
-		/* Pairs with the worker's release: it is done with the old one. */
-		if (__atomic_load_n(&block->applied_generation, __ATOMIC_ACQUIRE) !=
-			    c->current->generation &&
-		    __atomic_load_n(&block->state, __ATOMIC_ACQUIRE) != WORKER_PARKED)
+	for (uint32_t i = 0; i < c->shared->workers; i++)
+		if (worker_applied(c->shared->worker[i]) != c->current->generation)
 			return;
-	}
 	upkeep_changed(&c->upkeep, c->current, c->old);
 	adopted_free(c->old);
 	c->old = NULL;
 }
 
+/* Our words of the header, should something have written over them; nothing is being copied. */
+static void say_again(struct control *c)
+{
+	struct region_header *header = c->region->header;
+
+	__atomic_store_n(&header->reading, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&header->dataplane_pid, (uint64_t)getpid(), __ATOMIC_RELAXED);
+	__atomic_store_n(&header->dataplane_started_ns, c->started_ns, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&header->adopted_generation, __ATOMIC_RELAXED) !=
+	    c->current->generation)
+		adopt_ack(c->region, c->current->generation);
+}
+
 static void report(struct control *c)
 {
-	uint32_t gone = ports_observe(c->ports, c->region->ports);
+	uint32_t gone;
 
+	say_again(c);
+	gone = ports_observe(c->ports, c->region->ports);
 	control_heartbeat(c);
 	log_flush();
 	for (uint32_t i = 0; gone; i++, gone >>= 1)
@@ -166,18 +176,30 @@ static void take_neighbours(struct control *c, uint64_t now_ns)
 		worker_wake(c->shared->worker[i]);
 }
 
+static uint32_t draining_at(uint64_t until_ns, uint64_t now_ns)
+{
+	if (until_ns <= now_ns)
+		return DRAINING_NOT;
+	return until_ns - now_ns > DRAIN_RESET_NS ? DRAINING_REFUSE : DRAINING_RESET;
+}
+
 /* A control plane that dies while it drains must not leave us refusing for ever: it ends. */
 static void follow_drain(struct control *c, uint64_t now_ns)
 {
-	uint32_t draining =
-		__atomic_load_n(&c->region->header->drain_until_ns, __ATOMIC_RELAXED) > now_ns;
+	const uint32_t draining = draining_at(
+		__atomic_load_n(&c->region->header->drain_until_ns, __ATOMIC_RELAXED), now_ns);
+	static const char *const events[] = {
+		[DRAINING_NOT] = "drain_over",
+		[DRAINING_REFUSE] = "draining",
+		[DRAINING_RESET] = "drain_resets",
+	};
 
 	if (draining == c->shared->draining)
 		return;
 	__atomic_store_n(&c->shared->draining, draining, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < c->shared->workers; i++)
 		worker_wake(c->shared->worker[i]);
-	log_line(LOG_LEVEL_INFO, "event=%s", draining ? "draining" : "drain_over");
+	log_line(LOG_LEVEL_INFO, "event=%s", events[draining]);
 }
 
 static void judge(struct control *c, uint64_t now_ns)
@@ -203,6 +225,7 @@ int control_run(struct control *c)
 			hand_out(c, next);
 		take_neighbours(c, now_ns);
 		judge(c, now_ns);
+		repairs_run(&c->repairs, c->shared, &c->upkeep.state, now_ns);
 		follow_drain(c, now_ns);
 		if (now_ns >= next_report_ns) {
 			report(c);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "dataplane/kernel_neighbours.h"
+#include "dataplane/repair.h"
 #include "dataplane/upkeep.h"
 #include "dataplane/worker.h"
 #include "shm/region.h"
@@ -21,6 +22,8 @@ struct control {
 	int signal_fd; /* SIGTERM, SIGINT */
 	uint64_t seen; /* generation adopted or refused last */
 	struct kernel_neighbours_view neighbours;
+	struct repairs repairs;
+	uint64_t started_ns;
 	struct upkeep upkeep; /* started by whoever starts the workers */
 	struct adopted *current;
 	struct adopted *old; /* until every worker applied current */

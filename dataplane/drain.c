@@ -7,20 +7,32 @@
 void drain_policy(struct worker *w)
 {
 	w->drain_at = 0;
-	w->drain_due_ns = adopted_next_look(w->policy, 0);
+	w->drain_due_ns = w->drain_whole ? 0 : adopted_next_look(w->policy, 0);
+}
+
+void drain_all(struct worker *w)
+{
+	w->drain_whole = 1;
+	w->drain_at = 0;
+	w->drain_due_ns = 0;
 }
 
 static int is_over(const struct worker *w, uint32_t number)
 {
 	const struct conn *c = &w->table.entries[number];
 
-	if (c->state == CONN_FREE || c->state == CONN_RESTING || c->state == CONN_TOMBSTONE)
+	if (!conn_is_live(&w->table, number) || c->state == CONN_FREE || c->state == CONN_RESTING ||
+	    c->state == CONN_TOMBSTONE)
 		return 0;
-	if (drain_end_ns(&w->policy->listener_drain[c->listener], number) <= w->drain_until_ns)
+	if (w->drain_whole)
+		return 1;
+	if (drain_end_ns(&w->policy->listener_drain[listener_slot_of(w, c)], number) <=
+	    w->drain_until_ns)
 		return 1;
 	/* A waiting call is not of any endpoint yet. */
 	return c->state != CONN_WAITING &&
-	       drain_end_ns(&w->policy->endpoint_drain[c->endpoint], number) <= w->drain_until_ns;
+	       drain_end_ns(&w->policy->endpoint_drain[endpoint_slot_of(w, c)], number) <=
+		       w->drain_until_ns;
 }
 
 unsigned int drain_run(struct worker *w)
@@ -38,6 +50,7 @@ unsigned int drain_run(struct worker *w)
 	w->drain_at += n;
 	if (w->drain_at == w->table.capacity) {
 		w->drain_at = 0;
+		w->drain_whole = 0;
 		w->drain_due_ns = adopted_next_look(w->policy, w->drain_until_ns);
 	}
 	return n;

@@ -11,6 +11,9 @@ struct worker;
 /* A policy was taken: see what it drains. */
 void drain_policy(struct worker *w);
 
+/* End all that is open, from the next drain_run() on. */
+void drain_all(struct worker *w);
+
 /* When ends are due: look at the next DRAIN_BURST entries. Return how many were looked at. */
 unsigned int drain_run(struct worker *w);
 

@@ -114,7 +114,7 @@ static int send_to(struct worker *w, uint8_t interface, struct rte_mbuf *frame, 
 
 enum reason forward_prepare(struct worker *w, struct conn *c, enum direction dir)
 {
-	uint8_t interface = dir == FORWARD ? c->rev.interface : c->fwd.interface;
+	uint8_t interface = interface_of(w, c, opposite(dir));
 	uint8_t next_hop[16], generation = 0;
 	struct flow_key from;
 	struct image_ip to;
@@ -143,7 +143,7 @@ enum reason forward_prepare(struct worker *w, struct conn *c, enum direction dir
 
 void forward_built(struct worker *w, struct rte_mbuf *frame, struct conn *c, enum direction dir)
 {
-	uint8_t interface = dir == FORWARD ? c->rev.interface : c->fwd.interface;
+	uint8_t interface = interface_of(w, c, opposite(dir));
 	enum reason reason;
 
 	for (int tries = 0; tries < 2; tries++) {
@@ -171,8 +171,8 @@ void forward_built(struct worker *w, struct rte_mbuf *frame, struct conn *c, enu
 static int too_big(struct worker *w, struct packet *p, struct rte_mbuf *frame, const struct conn *c,
 		   enum direction dir)
 {
-	uint8_t in = dir == FORWARD ? c->fwd.interface : c->rev.interface;
-	uint8_t out = dir == FORWARD ? c->rev.interface : c->fwd.interface;
+	uint8_t in = interface_of(w, c, dir);
+	uint8_t out = interface_of(w, c, opposite(dir));
 	uint16_t mtu = w->shared->ports->port[out].mtu;
 
 	if (unlikely(p->ip_bytes > mtu)) {
@@ -197,7 +197,7 @@ static void send_rewritten(struct worker *w, struct packet *p, struct rte_mbuf *
 void forward_packet(struct worker *w, struct packet *p, struct rte_mbuf *frame, struct conn *c,
 		    enum direction dir)
 {
-	uint8_t in = dir == FORWARD ? c->fwd.interface : c->rev.interface;
+	uint8_t in = interface_of(w, c, dir);
 
 	if (too_big(w, p, frame, c, dir))
 		return;

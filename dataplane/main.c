@@ -62,7 +62,10 @@ static int signals_start(struct dataplane *d)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	d->control.signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-	return d->control.signal_fd < 0 ? explain(d, "signalfd", errno) : 0;
+	if (d->control.signal_fd < 0)
+		return explain(d, "signalfd", errno);
+	run_files_prepare();
+	return 0;
 }
 
 static void signals_stop(struct dataplane *d)
@@ -70,15 +73,16 @@ static void signals_stop(struct dataplane *d)
 	close(d->control.signal_fd);
 }
 
-/* An heir has DPDK and the lock already when it comes to their steps. */
+/* An heir has the lock and, mostly, DPDK already when it comes to their steps. */
 static int standby_start(struct dataplane *d)
 {
-	if (d->options.takeover_fd < 0)
+	if (d->options.takeover_fd == TAKEOVER_NONE)
 		return 0;
 	d->is_heir = standby(&d->options, d->control.signal_fd, &d->lock_fd, d->why,
 			     sizeof(d->why)) == 0;
 	/* When we are really started, and may have been waiting for long. */
-	d->started_ns = clock_ns();
+	if (d->options.takeover_fd != TAKEOVER_DEAD)
+		d->started_ns = clock_ns();
 	return d->is_heir ? 0 : -EPERM;
 }
 
@@ -113,6 +117,7 @@ static int region_start(struct dataplane *d)
 		return -EINVAL;
 	}
 	d->control.region = &d->region;
+	d->control.started_ns = d->started_ns;
 	__atomic_store_n(&header->dataplane_pid, (uint64_t)getpid(), __ATOMIC_RELAXED);
 	__atomic_store_n(&header->dataplane_started_ns, d->started_ns, __ATOMIC_RELAXED);
 	__atomic_store_n(&header->dataplane_starts, header->dataplane_starts + 1, __ATOMIC_RELAXED);
@@ -156,8 +161,6 @@ static void policy_stop(struct dataplane *d)
 
 static int dpdk_start(struct dataplane *d)
 {
-	if (d->is_heir)
-		return 0;
 	return eal_start(d->control.current->image, d->options.instance, d->why, sizeof(d->why));
 }
 
@@ -172,6 +175,7 @@ static int ports_step_start(struct dataplane *d)
 		.image = d->control.current->image,
 		.control = d->region.interfaces,
 		.bpf_root = d->options.bpf_root,
+		.is_restart = d->region.header->dataplane_starts > 1,
 	};
 
 	d->control.ports = d->shared.ports = &d->ports;
@@ -259,8 +263,8 @@ static int connections_start(struct dataplane *d)
 		return 0;
 	log_line(LOG_LEVEL_INFO,
 		 "event=connections_adopted open=%u resting=%u waiting_ended=%u unreadable=%u "
-		 "us=%llu",
-		 all.open, all.resting, all.waiting, all.unreadable,
+		 "ports_lent=%u us=%llu",
+		 all.open, all.resting, all.waiting, all.unreadable, all.lent,
 		 (unsigned long long)(clock_ns() - before_ns) / 1000);
 	return 0;
 }

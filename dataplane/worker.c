@@ -7,6 +7,7 @@
 #include "dataplane/drain.h"
 #include "dataplane/forward.h"
 #include "dataplane/origin.h"
+#include "dataplane/scrub.h"
 #include "dataplane/timers.h"
 #include "dataplane/transmit.h"
 #include "dataplane/waiting.h"
@@ -89,6 +90,10 @@ static void map_counters(struct worker *w)
 	w->block = &region->workers[w->number];
 	w->packets = &w->block->packets;
 	w->interfaces = region_interface_counters(region, w->number, 0);
+	w->listener_mask = (uint16_t)(region->shape.listener_slots - 1);
+	w->cluster_mask = (uint16_t)(region->shape.cluster_slots - 1);
+	w->endpoint_mask = (uint16_t)(region->shape.endpoint_slots - 1);
+	w->interface_count = (uint8_t)w->shared->adopted->image->interfaces.count;
 }
 
 static int limits_create(struct worker *w)
@@ -169,7 +174,7 @@ static void take_policy(struct worker *w)
 	/* acquire: pairs with the main thread's release store when it hands a policy out */
 	const struct adopted *a = __atomic_load_n(&w->shared->adopted, __ATOMIC_ACQUIRE);
 
-	if (likely(a == w->policy && w->block->applied_generation == a->generation))
+	if (likely(a == w->policy && w->applied == a->generation))
 		return;
 	w->policy = a;
 	w->verify_checksums = a->image->sidecar.verify_checksums != 0;
@@ -178,8 +183,9 @@ static void take_policy(struct worker *w)
 	worker_engine_policy(w);
 	limiter_set_policy(&w->limiter, a->limits);
 	__atomic_store_n(&w->block->applied_ns, clock_ns(), __ATOMIC_RELAXED);
-	/* release: the main thread frees the predecessor when it reads this */
 	__atomic_store_n(&w->block->applied_generation, a->generation, __ATOMIC_RELEASE);
+	/* release: the main thread frees the predecessor when it reads this */
+	__atomic_store_n(&w->applied, a->generation, __ATOMIC_RELEASE);
 }
 
 static uint32_t receive_pass(struct worker *w)
@@ -230,6 +236,9 @@ static void publish_gauges(struct worker *w, uint32_t work)
 	counter_add(&b->loops, 1);
 	if (work)
 		counter_add(&b->busy_loops, 1);
+	/* Said again in every turn, should something write over them. */
+	__atomic_store_n(&b->state, WORKER_RUNNING, __ATOMIC_RELAXED);
+	__atomic_store_n(&b->applied_generation, w->applied, __ATOMIC_RELEASE);
 	/* Release: who sees it sees what earlier loops counted (shm/retire.h). */
 	__atomic_store_n(&b->heartbeat_ns, w->now_ns, __ATOMIC_RELEASE);
 	__atomic_store_n(&b->connections_open, w->table.used, __ATOMIC_RELAXED);
@@ -241,6 +250,19 @@ static void publish_gauges(struct worker *w, uint32_t work)
 	__atomic_store_n(&b->refuses_new, w->engine.draining, __ATOMIC_RELEASE);
 }
 
+/* The instance is about to end. */
+static void follow_drain(struct worker *w)
+{
+	const uint32_t draining = __atomic_load_n(&w->shared->draining, __ATOMIC_RELAXED);
+
+	if (likely(draining == w->draining))
+		return;
+	w->draining = draining;
+	w->engine.draining = draining != DRAINING_NOT;
+	if (draining == DRAINING_RESET)
+		drain_all(w);
+}
+
 /* One turn over everything that can bring work. Return how much there was. */
 static uint32_t turn(struct worker *w)
 {
@@ -250,7 +272,7 @@ static uint32_t turn(struct worker *w)
 	w->loop++;
 	take_policy(w);
 	capture_look(w);
-	w->engine.draining = __atomic_load_n(&w->shared->draining, __ATOMIC_RELAXED) != 0;
+	follow_drain(w);
 	work = receive_pass(w);
 	if (w->shared->workers > 1)
 		work += ring_pass(w);
@@ -258,6 +280,7 @@ static uint32_t turn(struct worker *w)
 	work += waiting_run(w); /* first: a permit beats a timeout at the same instant */
 	work += timers_run(w);
 	work += drain_run(w);
+	scrub_run(w);
 	if (w->number == 0) {
 		work += origin_announce(w);
 		judged_count(&w->shared->judged, w->engine.state.policy_counters);
@@ -299,6 +322,12 @@ int worker_run(void *arg)
 	}
 	__atomic_store_n(&w->block->state, WORKER_STOPPED, __ATOMIC_RELAXED);
 	return 0;
+}
+
+uint64_t worker_applied(const struct worker *w)
+{
+	/* Pairs with the release of take_policy(). */
+	return __atomic_load_n(&w->applied, __ATOMIC_ACQUIRE);
 }
 
 void worker_wake(struct worker *w)

@@ -12,7 +12,14 @@
 #include "shm/region.h"
 
 struct worker;
+struct lent_ports;
 struct neighbour_table;
+
+enum draining {
+	DRAINING_NOT,
+	DRAINING_REFUSE, /* new connections are */
+	DRAINING_RESET,  /* and all others reset */
+};
 
 /* What all workers of the process share; read-only for them but for the last three. */
 struct worker_shared {
@@ -24,10 +31,11 @@ struct worker_shared {
 	struct queues listener_queues; /* calls that wait for permits */
 	struct queues cluster_queues;
 	struct judged judged;
+	struct lent_ports *lent; /* NULL: every port is its bucket's, see conn/lent.h */
 	const struct adopted
 		*adopted;  /* main thread: release store; workers: acquire once a loop */
 	uint32_t stop;     /* main thread sets, workers leave their loop */
-	uint32_t draining; /* main thread sets, workers begin no call */
+	uint32_t draining; /* enum draining: main thread sets, workers do */
 };
 
 /* What workers need of each other, sized by the region. Before the first of them. 0 or -ENOMEM. */
@@ -44,6 +52,9 @@ void worker_destroy(struct worker *worker);
 
 /* The loop; returns when shared->stop is set. @arg: struct worker. Runs on its own lcore. */
 int worker_run(void *arg);
+
+/* Generation of the policy that it decides by: it uses none before that. Any thread. */
+uint64_t worker_applied(const struct worker *worker);
 
 /* Wake a sleeping worker (policy handed out, stop). Any thread. */
 void worker_wake(struct worker *worker);

@@ -12,7 +12,7 @@ import time
 import pytest
 from fender import BINARY, DATAPLANE, ROOT, Fender
 from policies import base, forwarding
-from servers import connect, curl, echo, nginx
+from servers import connect, curl, echo, is_echoed, nginx
 from world import FENDER4, SERVERS4, at, wait_for
 
 
@@ -25,14 +25,6 @@ def draining_for(seconds, **sidecar):
 def ask(f, path="/readyz"):
     status, body = f.http("GET", path)
     return status, json.loads(body)
-
-
-def is_echoed(s, text=b"hello"):
-    s.sendall(text)
-    got = b""
-    while len(got) < len(text):
-        got += s.recv(100)
-    return got == text
 
 
 def is_refused(world):
@@ -66,8 +58,12 @@ def test_stop_waits_for_open_connections(world, sig):
     f = world.fender(draining_for(600))
     old = connect(world.client, FENDER4, 7)
     assert is_echoed(old)
+    assert f.cli("ready").stdout == "ready\n"
     begin_to_drain(f, sig)
     assert ask(f)[1]["status"] == "draining"
+    probe = f.cli("ready", check=False)
+    assert probe.returncode == 1 and probe.stderr.startswith("draining: ")
+    assert f.cli("ready", "--live").stdout == "ok\n"
     wait_for(lambda: is_refused(world))
     assert f.stats().listener("p7-v4-tcp")["rejected_by_reason"] == {"draining": 1}
     assert is_echoed(old)
@@ -85,6 +81,8 @@ def test_stop_ends_with_the_drain_time(world):
     f.process.terminate()
     assert f.process.wait(60) == 0
     assert "event=drained open=1" in f.log_text()
+    with pytest.raises(ConnectionResetError):
+        old.recv(1)
     old.close()
 
 
