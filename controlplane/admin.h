@@ -30,7 +30,8 @@ enum {
 	ADMIN_IDLE_S = 5,
 	ADMIN_LIFE_MS = 20000,
 	ADMIN_STREAMS = 16,            /* over all sockets */
-	ADMIN_JOBS = 2,                /* at work; others wait for their turn */
+	ADMIN_JOBS = 3,                /* at work; others wait for their turn */
+	ADMIN_JOBS_ALONE = 64,         /* waiting, of each kind that is alone; then 503 */
 	ADMIN_ANSWER_BYTES = 64 << 20, /* of all answers that are not yet read; then 503 */
 };
 
@@ -142,6 +143,8 @@ struct admin_job {
 	/* Any thread: nothing but @snapshot and the region's words. */
 	struct admin_text (*build)(void *snapshot);
 	void (*drop)(void *snapshot);
+	/* One at a time, since it may take a while: others are not kept waiting by it. */
+	int alone;
 };
 
 /* @job must live for ever. */

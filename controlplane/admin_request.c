@@ -228,6 +228,14 @@ static enum MHD_Result respond_no_route(struct MHD_Connection *connection, const
 	return respond(connection, &text, allow);
 }
 
+/* Stands for a request in its slot before it has begun: a name of it would be cut short. */
+static char has_nul;
+
+void *admin_request_uri(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+	return strstr(uri, "%00") ? &has_nul : NULL;
+}
+
 /* -- beginning --------------------------------------------------------------------------- */
 
 static int body_announced_too_big(struct MHD_Connection *connection)
@@ -380,6 +388,11 @@ enum MHD_Result admin_request_handle(void *cls, struct MHD_Connection *connectio
 {
 	struct admin_request *r = *slot;
 
+	if (*slot == &has_nul) {
+		*slot = NULL;
+		return respond_error(connection, MHD_HTTP_BAD_REQUEST,
+				     "%00 is part of no path or parameter");
+	}
 	if (!r)
 		return begin(cls, connection, url, method, slot);
 	if (*data_bytes > 0) {
@@ -403,7 +416,7 @@ void admin_request_completed(void *cls, struct MHD_Connection *connection, void 
 {
 	struct admin_request *r = *slot;
 
-	if (!r)
+	if (!r || *slot == &has_nul)
 		return;
 	*slot = NULL;
 	r->admin->answer_bytes -= r->charged;

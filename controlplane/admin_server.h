@@ -39,6 +39,7 @@ struct admin_socket {
 };
 
 struct admin_running_stream;
+struct admin_work;
 
 struct admin {
 	struct admin_config config;
@@ -47,7 +48,7 @@ struct admin {
 	struct admin_request *requests; /* all that are not freed */
 	size_t answer_bytes;            /* of answers that are not yet read */
 	struct admin_request *jobs;     /* that wait for their turn, first come first */
-	unsigned int jobs_at_work;
+	struct admin_work *work;        /* at most ADMIN_JOBS */
 	struct admin_running_stream *streams;
 	uv_timer_t stream_timer;
 	int stopping;
@@ -86,6 +87,8 @@ void admin_client_end(struct admin_client *client);
 int admin_bind_unix(const char *path, const char *group, char *why, size_t why_size);
 int admin_bind_tcp(const char *address, char *why, size_t why_size);
 
+/* MHD_OPTION_URI_LOG_CALLBACK: the path and parameters as they were sent, before the headers. */
+void *admin_request_uri(void *cls, const char *uri, struct MHD_Connection *connection);
 /* MHD_AccessHandlerCallback and MHD_RequestCompletedCallback; @cls: struct admin_socket. */
 enum MHD_Result admin_request_handle(void *cls, struct MHD_Connection *connection, const char *url,
 				     const char *method, const char *version, const char *data,

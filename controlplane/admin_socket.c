@@ -118,6 +118,7 @@ static struct MHD_Daemon *start_daemon(struct admin_socket *s, int fd)
 				MHD_OPTION_CONNECTION_LIMIT, (unsigned int)ADMIN_CLIENT_SLOTS,
 				MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)ADMIN_IDLE_S,
 				MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)ADMIN_REQUEST_BYTES,
+				MHD_OPTION_URI_LOG_CALLBACK, admin_request_uri, s,
 				MHD_OPTION_NOTIFY_COMPLETED, admin_request_completed, NULL,
 				MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
 }

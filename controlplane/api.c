@@ -30,7 +30,11 @@ const struct admin_route api_routes[] = {
 	{"POST", "/reload", ADMIN_OPERATE, NULL, api_reload, "put the policy file in force"},
 	{"POST", "/rollback", ADMIN_OPERATE, "to", api_rollback, "put an earlier policy in force"},
 	{"POST", "/upgrade", ADMIN_OPERATE, "dataplane", api_upgrade,
-	 "another dataplane program, or the same anew, takes over"},
+	 "another dataplane program, or the same anew, takes over; with what the policy file "
+	 "changes "
+	 "in interfaces, workers and table sizes"},
+	{"GET", "/upgrade", ADMIN_READ, NULL, api_upgrade_outcome,
+	 "how the last upgrade to other interfaces, workers or table sizes ended"},
 	{"POST", "/breakers/*/*", ADMIN_OPERATE, NULL, api_operate,
 	 "a cluster's breaker: open, close, reset"},
 	{"POST", "/endpoints/*/*/*", ADMIN_OPERATE, NULL, api_operate,

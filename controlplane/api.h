@@ -38,5 +38,6 @@ admin_handler api_rollback;
 admin_handler api_operate;
 /* api_upgrade.c */
 admin_handler api_upgrade;
+admin_handler api_upgrade_outcome;
 
 #endif

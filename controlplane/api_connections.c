@@ -133,7 +133,8 @@ static struct admin_text build(void *snapshot)
 
 void api_connections(void *ctx, struct admin_request *request)
 {
-	static const struct admin_job job = {take, build, drop};
+	static const struct admin_job job = {
+		.take = take, .build = build, .drop = drop, .alone = 1};
 
 	admin_answer_job(request, &job);
 }

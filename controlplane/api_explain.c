@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /explain: what happens to a packet, and why. */
+/* GET /explain: what happens to a packet, and why; found out in another thread. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <microhttpd.h>
@@ -75,7 +76,23 @@ static int explain_any(struct explain_question *q, struct explanation *e)
 	return explain(q, e);
 }
 
-static int ask(struct admin_request *request, struct explain_question *q, struct explanation *e)
+/* The policy is copied: a reload may free the original. */
+struct snapshot {
+	struct explain_question q;
+	int any; /* no interface was named */
+	struct image_header *policy;
+};
+
+static void drop(void *snapshot)
+{
+	struct snapshot *s = snapshot;
+
+	free(s->policy);
+	free(s);
+}
+
+/* 0: the request is answered. */
+static int take_question(struct snapshot *s, struct admin_request *request)
 {
 	const struct explain_words words = {
 		.protocol = admin_query(request, "protocol"),
@@ -86,37 +103,60 @@ static int ask(struct admin_request *request, struct explain_question *q, struct
 		.key = admin_query(request, "key"),
 	};
 	char why[WHY_BYTES];
-	int any, rc = explain_question_make(q, &words, &any, why, sizeof(why));
+	int rc = explain_question_make(&s->q, &words, &s->any, why, sizeof(why));
 
-	if (rc != 0) {
-		admin_answer_error(request,
-				   rc == -ENOENT ? MHD_HTTP_NOT_FOUND : MHD_HTTP_BAD_REQUEST, "%s",
-				   why);
-		return rc;
+	if (rc == 0)
+		return 1;
+	admin_answer_error(request, rc == -ENOENT ? MHD_HTTP_NOT_FOUND : MHD_HTTP_BAD_REQUEST, "%s",
+			   why);
+	return 0;
+}
+
+static void *take(void *ctx, struct admin_request *request)
+{
+	const struct run *run = ctx;
+	const struct image_header *policy = reloader_policy(run->reloader);
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->policy = malloc(policy->length);
+	if (s->policy) {
+		memcpy(s->policy, policy, policy->length);
+		s->q.image = s->policy;
+		s->q.region = &run->region;
+		s->q.now_ns = monotonic_ns();
+		if (take_question(s, request))
+			return s;
 	}
-	rc = any && q->cluster == EXPLAIN_NONE ? explain_any(q, e) : explain(q, e);
+	drop(s);
+	return NULL;
+}
+
+static struct admin_text build(void *snapshot)
+{
+	static const char replaced[] = "the policy is being replaced: ask again";
+	struct snapshot *s = snapshot;
+	struct explain_question *q = &s->q;
+	const struct admin_text failed = {.text = NULL};
+	json_t *connection = NULL;
+	struct explanation e;
+	int rc = s->any && q->cluster == EXPLAIN_NONE ? explain_any(q, &e) : explain(q, &e);
+
 	if (rc == -ENOENT)
-		admin_answer_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
-				   "the policy is being replaced: ask again");
-	else if (rc != 0)
-		admin_answer(request, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL);
-	return rc;
+		return admin_text_of(MHD_HTTP_SERVICE_UNAVAILABLE,
+				     json_pack("{s:s}", "error", replaced));
+	if (rc != 0)
+		return failed;
+	if (q->cluster == EXPLAIN_NONE)
+		connection = find_connection(q, e.worker);
+	return admin_text_of(MHD_HTTP_OK, explain_json(q, &e, connection));
 }
 
 void api_explain(void *ctx, struct admin_request *request)
 {
-	const struct run *run = ctx;
-	struct explain_question q = {
-		.image = reloader_policy(run->reloader),
-		.region = &run->region,
-		.now_ns = monotonic_ns(),
-	};
-	struct explanation e;
-	json_t *connection = NULL;
+	static const struct admin_job job = {
+		.take = take, .build = build, .drop = drop, .alone = 1};
 
-	if (ask(request, &q, &e) != 0)
-		return;
-	if (q.cluster == EXPLAIN_NONE)
-		connection = find_connection(&q, e.worker);
-	admin_answer(request, MHD_HTTP_OK, explain_json(&q, &e, connection));
+	admin_answer_job(request, &job);
 }

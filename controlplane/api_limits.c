@@ -12,14 +12,17 @@ static void on_measured(void *ctx, const struct limits_report *report)
 {
 	struct admin_request *request = ctx;
 	uint64_t rows = DEFAULT_ROWS;
+	struct admin_text answer;
 
 	if (admin_query_number(request, "limit", 1, LIMITS_REPORT_ROWS, &rows) != 0)
 		return;
-	if (report)
-		admin_answer(request, MHD_HTTP_OK, limits_report_json(report, rows));
-	else
+	if (report) {
+		answer = limits_report_answer(report, rows);
+		admin_answer_text(request, &answer);
+	} else {
 		admin_answer_error(request, MHD_HTTP_INTERNAL_SERVER_ERROR,
 				   "the limiter's maps could not be read");
+	}
 }
 
 void api_limits(void *ctx, struct admin_request *request)

@@ -45,7 +45,7 @@ static void *take(void *ctx, struct admin_request *request)
 
 static struct admin_text build(void *snapshot)
 {
-	const struct scrape *s = snapshot;
+	struct scrape *s = snapshot;
 	const struct metrics_source source = {
 		.stats = &s->base.stats,
 		.process = &s->base.process,
@@ -54,14 +54,15 @@ static struct admin_text build(void *snapshot)
 	};
 	struct admin_text text = {.status = MHD_HTTP_OK, .type = metrics_content_type(s->format)};
 
-	if (metrics_write(&source, s->format, &text.text, &text.bytes) != 0)
+	if (api_snapshot_fill(&s->base) != 0 ||
+	    metrics_write(&source, s->format, &text.text, &text.bytes) != 0)
 		text.text = NULL;
 	return text;
 }
 
 void api_metrics(void *ctx, struct admin_request *request)
 {
-	static const struct admin_job job = {take, build, drop};
+	static const struct admin_job job = {.take = take, .build = build, .drop = drop};
 
 	admin_answer_job(request, &job);
 }

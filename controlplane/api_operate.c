@@ -55,7 +55,7 @@ void api_operate(void *ctx, struct admin_request *request)
 	const struct run *run = ctx;
 	struct operate_target target;
 	enum operation operation;
-	char names[ADMIN_PATH_BYTES], why[160];
+	char names[ADMIN_PATH_BYTES], why[320];
 	int rc;
 
 	snprintf(names, sizeof(names), "%s", admin_path(request));

@@ -87,7 +87,7 @@ void api_generations(void *ctx, struct admin_request *request)
 
 void api_policy(void *ctx, struct admin_request *request)
 {
-	static const struct admin_job job = {take, build, free};
+	static const struct admin_job job = {.take = take, .build = build, .drop = free};
 
 	admin_answer_job(request, &job);
 }

@@ -31,8 +31,6 @@ static int copy_reports(struct api_snapshot *s, const struct reloader *reloader)
 		if (report)
 			s->reports[i] = *report;
 	}
-	s->stats.table_report = report_of;
-	s->stats.table_ctx = s;
 	return 0;
 }
 
@@ -53,25 +51,37 @@ static void take_process(struct stats_process *process, const struct run *run)
 int api_snapshot_take(struct api_snapshot *s, struct run *run)
 {
 	const struct image_header *policy = reloader_policy(run->reloader);
-	int rc;
 
-	*s = (struct api_snapshot){.policy = malloc(policy->length)};
+	*s = (struct api_snapshot){
+		.policy = malloc(policy->length),
+		.events_lost = run->event_log.lost,
+		.region = &run->region,
+		.maps = run_limits_maps(run),
+		.fallback = run_limits_fallback(run),
+		.build_us = reloader_build_us(run->reloader),
+	};
 	if (!s->policy)
 		return -ENOMEM;
 	memcpy(s->policy, policy, policy->length);
-	rc = stats_collect(&s->stats, &run->region, s->policy, monotonic_ns());
-	if (rc == 0)
-		rc = copy_reports(s, run->reloader);
-	if (rc != 0) {
+	if (copy_reports(s, run->reloader) != 0) {
 		api_snapshot_release(s);
-		return rc;
+		return -ENOMEM;
 	}
-	/* Without memory for them they are not shown. */
-	stats_limits_collect(&s->stats, &run->region, run_limits_maps(run),
-			     run_limits_fallback(run));
 	take_process(&s->process, run);
-	s->stats.build_us = reloader_build_us(run->reloader);
-	s->events_lost = run->event_log.lost;
+	return 0;
+}
+
+int api_snapshot_fill(struct api_snapshot *s)
+{
+	int rc = stats_collect(&s->stats, s->region, s->policy, monotonic_ns());
+
+	if (rc != 0)
+		return rc;
+	/* Without memory for them they are not shown. */
+	stats_limits_collect(&s->stats, s->region, s->maps, s->fallback);
+	s->stats.table_report = report_of;
+	s->stats.table_ctx = s;
+	s->stats.build_us = s->build_us;
 	return 0;
 }
 

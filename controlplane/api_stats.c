@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /stats and the views of it: one snapshot of the region and of the policy's names, written
- * row by row in another thread.
+ * GET /stats and the views of it: one snapshot of the region and of the policy's names, read and
+ * written row by row in another thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -231,16 +231,19 @@ static void *take(void *ctx, struct admin_request *request)
 
 static struct admin_text build(void *snapshot)
 {
-	const struct view *v = snapshot;
+	struct view *v = snapshot;
 	struct json_text text = {0};
 
-	v->write(v, &text);
+	if (api_snapshot_fill(&v->base) == 0)
+		v->write(v, &text);
+	else
+		text.failed = 1;
 	return json_text_answer(&text);
 }
 
 void api_stats(void *ctx, struct admin_request *request)
 {
-	static const struct admin_job job = {take, build, drop};
+	static const struct admin_job job = {.take = take, .build = build, .drop = drop};
 
 	admin_answer_job(request, &job);
 }

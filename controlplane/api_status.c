@@ -56,6 +56,20 @@ void api_healthz(void *ctx, struct admin_request *request)
 	admin_answer(request, MHD_HTTP_OK, json_pack("{s:s}", "status", "ok"));
 }
 
+/* As many workers as there should be: only the policy is waited for. */
+static void what_is_missing(const struct supervise_status *status, const struct liveness *live,
+			    char *why, size_t size)
+{
+	const char *state = supervise_state_name(status->state);
+
+	if (status->state == SUPERVISE_STARTING && live->up == live->workers)
+		snprintf(why, size, "the dataplane is %s: not every worker has a policy yet",
+			 state);
+	else
+		snprintf(why, size, "the dataplane is %s: %u of %u workers run", state, live->up,
+			 live->workers);
+}
+
 /* Why no traffic should be sent here; empty: it may. */
 static void why_not_ready(const struct run *run, const struct supervise_status *status,
 			  const struct liveness *live, char *why, size_t size)
@@ -69,8 +83,7 @@ static void why_not_ready(const struct run *run, const struct supervise_status *
 			 "`fender reload` tries again",
 			 (unsigned long long)status->restarts);
 	else if (status->state != SUPERVISE_UP)
-		snprintf(why, size, "the dataplane is %s: %u of %u workers run",
-			 supervise_state_name(status->state), live->up, live->workers);
+		what_is_missing(status, live, why, size);
 	else if (live->main_hung || live->hung != NO_WORKER)
 		snprintf(why, size, "a thread of the dataplane does not answer");
 }
@@ -79,6 +92,7 @@ void api_readyz(void *ctx, struct admin_request *request)
 {
 	struct run *run = ctx;
 	const struct region_header *header = run->region.header;
+	const char *file_fault = reloader_file_fault(run->reloader);
 	struct supervise_status status;
 	struct liveness live;
 	char why[160];
@@ -96,5 +110,9 @@ void api_readyz(void *ctx, struct admin_request *request)
 			 "applied_generation", (json_int_t)live.applied_generation);
 	if (why[0])
 		json_object_set_new(body, "detail", json_string(why));
+	else if (file_fault[0])
+		json_object_set_new(
+			body, "detail",
+			json_sprintf("the policy file is not in force: %s", file_fault));
 	admin_answer(request, why[0] ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, body);
 }

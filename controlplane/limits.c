@@ -15,6 +15,7 @@
 
 #include "controlplane/limits_plan.h"
 #include "controlplane/limits_private.h"
+#include "ebpf/loaded.h"
 #include "ebpf/object.h"
 #include "shm/why.h"
 
@@ -193,7 +194,11 @@ static int load(struct limits *l, const char *root, const struct why *why)
 	rc = object_load(l->object, said, sizeof(said));
 	if (rc)
 		return why_fail(why, rc, "limits: %s", said);
-	return pin_maps(l, root, reused, why);
+	rc = pin_maps(l, root, reused, why);
+	/* Else the dataplane loads it once more. */
+	if (!rc && !all_reused)
+		loaded_pin(root, l->object);
+	return rc;
 }
 
 static void find_maps(struct limits *l)
@@ -213,6 +218,7 @@ static void find_maps(struct limits *l)
 		{"snat_owner", &l->fd.snat_owner},
 		{"snat_flows", &l->fd.snat_flows},
 		{"counters", &l->fd.counters},
+		{"verdict_times", &l->fd.verdict_times},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -338,6 +344,8 @@ int limits_remove(const char *root)
 			rc = -errno;
 	}
 	bpf_object__close(object);
+	if (!rc)
+		rc = loaded_unpin(root);
 	if (!rc && rmdir(root) && errno != ENOENT && errno != ENOTEMPTY && errno != ENOTDIR)
 		rc = -errno;
 	return rc;

@@ -15,6 +15,7 @@
 
 #include "ebpf/limit_rule.h"
 #include "ebpf/maps.h"
+#include "shm/histogram.h"
 
 struct limits;
 
@@ -55,7 +56,7 @@ int limits_pinned(const char *root);
 int limits_remove(const char *root);
 
 struct limits_interface {
-	uint8_t number; /* row, below LIMIT_INTERFACES; the one given to object_bind() */
+	uint8_t number; /* row, below LIMIT_INTERFACES; the one given to device_set() */
 	uint8_t exclusive;
 	uint8_t unlimited; /* the program says whose a frame is and limits nothing */
 	uint16_t vlan;     /* 0: untagged */
@@ -80,6 +81,7 @@ struct limits_rules {
 	uint8_t action;             /* for packets and bytes: enum limit_action */
 	uint8_t source_action;      /* LIMIT_DROP or LIMIT_OBSERVE */
 	uint8_t listener_action;
+	uint32_t udp_idle_ms; /* a flow that was quiet for longer is over; 0: never */
 };
 
 struct limits_listener {
@@ -139,10 +141,14 @@ uint64_t limits_generation(const struct limits *l);
 /* Begin anew what is kept of listener @number: another name has its slot now. Return: 0, -errno. */
 int limits_forget_listener(struct limits *l, uint32_t number);
 
-/* Counters of a listener or interface, all CPUs together. Return: 0, -errno (-ENOENT: no such). */
+/* Counters of a listener or interface, all CPUs together; any thread. Return: 0, -errno (-ENOENT:
+ * no such). */
 int limits_listener_counters(const struct limits *l, uint32_t listener, struct limit_counters *sum);
 int limits_interface_counters(const struct limits *l, uint8_t interface,
 			      struct limit_counters *sum);
+
+/* How long the XDP program took for its verdicts (one in 256). Any thread. Return: 0, -errno. */
+int limits_verdict_times(const struct limits *l, struct histogram_sum *sum);
 
 /* "rate_limited_connection" for LIMIT_VERDICT_CONNECTION, and so on; else "unknown". */
 const char *limits_verdict_name(unsigned int verdict);

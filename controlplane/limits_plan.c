@@ -189,6 +189,12 @@ static struct limit_spec coarse_spec(const struct limits_plan *p, const struct l
 				   .burst = p->entries / COARSE_BURST_PART};
 }
 
+/* Two ticks so far apart that @ms have passed for certain. */
+static uint32_t ticks_beyond(uint32_t ms)
+{
+	return limit_tick(ms * 1000000ull) + 1;
+}
+
 static int plan_rules(struct limit_rules *to, const struct limits_plan *p,
 		      const struct limits_listener *from, const struct why *why)
 {
@@ -212,6 +218,8 @@ static int plan_rules(struct limit_rules *to, const struct limits_plan *p,
 		return rc;
 	for (int i = 0; i < 2; i++)
 		to->hard[i] = limit_rule_double(&to->connection[i]);
+	if (from->proto == IPPROTO_UDP && r->udp_idle_ms)
+		to->udp_idle = ticks_beyond(r->udp_idle_ms);
 	to->action = r->action;
 	to->source_action = r->source_action;
 	to->listener_action = r->listener_action;

@@ -20,6 +20,7 @@ struct limits_fds {
 	int snat_owner;
 	int snat_flows;
 	int counters;
+	int verdict_times;
 };
 
 struct limits {

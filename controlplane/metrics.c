@@ -113,6 +113,16 @@ static void free_labels(struct metrics_writer *w)
 	free(w->endpoints);
 }
 
+/* Of text, with names of 20 bytes or so; protobuf is smaller. */
+static size_t expected_bytes(const struct metrics_source *source)
+{
+	enum { CLUSTER_BYTES = 12 * 1024, ENDPOINT_BYTES = 1536 };
+	const struct image_header *policy = source->stats->policy;
+
+	return (size_t)policy->clusters.count * CLUSTER_BYTES +
+	       (source->endpoints ? (size_t)policy->endpoints.count * ENDPOINT_BYTES : 0);
+}
+
 int metrics_write(const struct metrics_source *source, enum metrics_format format, char **body,
 		  size_t *bytes)
 {
@@ -121,6 +131,7 @@ int metrics_write(const struct metrics_source *source, enum metrics_format forma
 	int rc;
 
 	metrics_begin(&m, format);
+	metrics_expect(&m, expected_bytes(source));
 	rc = make_labels(&w);
 	if (rc == 0) {
 		metrics_write_process(&w);

@@ -130,6 +130,22 @@ static void write_limits(const struct metrics_writer *w)
 	metrics_fields(w->m, &rows, limit_fields, METRICS_COUNT(limit_fields));
 }
 
+/* Where none was timed there is none. */
+static void write_verdict_times(const struct metrics_writer *w)
+{
+	const struct histogram_sum *times = w->stats->limits->times;
+	struct metrics_labels hook[LIMIT_HOOKS];
+
+	for (uint32_t i = 0; i < LIMIT_HOOKS; i++)
+		hook[i] = metrics_label(w->m, "hook", stats_limits_hook_name(i));
+	metrics_family(w->m, "fender_limiter_verdict_seconds",
+		       "Time of the rate limiter's verdicts, of one in about 250.",
+		       METRICS_HISTOGRAM);
+	for (uint32_t i = 0; i < LIMIT_HOOKS; i++)
+		if (times[i].count > 0)
+			metrics_add_histogram(w->m, &hook[i], &times[i]);
+}
+
 void metrics_write_listeners(const struct metrics_writer *w)
 {
 	const uint32_t count = w->stats->policy->listeners.count;
@@ -142,6 +158,8 @@ void metrics_write_listeners(const struct metrics_writer *w)
 		      "Calls rejected, by reason.", offsetof(struct stats_listener, sum.rejected));
 	write_reasons(w, "fender_listener_calls_failed_by_reason_total", "Calls failed, by reason.",
 		      offsetof(struct stats_listener, sum.failed));
-	if (w->stats->limits)
+	if (w->stats->limits) {
 		write_limits(w);
+		write_verdict_times(w);
+	}
 }

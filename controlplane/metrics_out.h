@@ -39,6 +39,7 @@ struct metrics_out {
 	struct metrics_bytes labels;
 	/* The family that is being written. */
 	const char *name;
+	size_t name_bytes;
 	const char *help;
 	enum metrics_type type;
 	int begun;        /* it has a line */
@@ -46,6 +47,8 @@ struct metrics_out {
 };
 
 void metrics_begin(struct metrics_out *m, enum metrics_format format);
+/* So many bytes will follow, about: saves time when there are millions. */
+void metrics_expect(struct metrics_out *m, size_t bytes);
 /* The last family is complete. */
 void metrics_end(struct metrics_out *m);
 /* Frees both buffers. */

@@ -10,7 +10,6 @@
 enum {
 	LENGTH_BYTES = 5, /* of a family: a padded varint, filled in when it is complete */
 	VARINT_BYTES = 10,
-	OVER_INDEX = (HISTOGRAM_OCTAVES + HISTOGRAM_FIRST_POWER) * HISTOGRAM_OCTAVE_BUCKETS + 1,
 };
 
 #define VARINT(field) ((field) << 3)
@@ -42,9 +41,6 @@ enum {
 	SPAN_OFFSET = VARINT(1),
 	SPAN_LENGTH = VARINT(2),
 };
-
-/* 2^-20 s. */
-static const double zero_threshold = 1.0 / (1 << -HISTOGRAM_FIRST_POWER);
 
 static char *put_varint(char *at, uint64_t value)
 {
@@ -217,16 +213,17 @@ static void put_bucket(struct spans *s, int32_t index, uint64_t count)
 static char *put_native(char *at, const struct histogram_sum *sum)
 {
 	/* Bucket i of schema 4 ends at 2^(i/16) s. */
-	const int32_t first = HISTOGRAM_FIRST_POWER * HISTOGRAM_OCTAVE_BUCKETS + 1;
+	const int begin = HISTOGRAM_FIRST_POWER - (int)sum->finer;
+	const int32_t first = begin * HISTOGRAM_OCTAVE_BUCKETS + 1;
 	struct spans s;
 
 	begin_spans(&s);
 	for (int32_t i = 0; i < HISTOGRAM_ALL_BUCKETS; i++)
 		put_bucket(&s, first + i, sum->bucket[i]);
-	put_bucket(&s, OVER_INDEX, sum->over);
+	put_bucket(&s, first + HISTOGRAM_ALL_BUCKETS, sum->over);
 	end_span(&s);
 	at = put_field(at, HISTOGRAM_NATIVE_SCHEMA, zigzag(HISTOGRAM_SCHEMA));
-	at = put_double(at, HISTOGRAM_ZERO_THRESHOLD, zero_threshold);
+	at = put_double(at, HISTOGRAM_ZERO_THRESHOLD, metrics_power_of_two(begin));
 	at = put_field(at, HISTOGRAM_ZERO_COUNT, sum->under);
 	memcpy(at, s.span_bytes, (size_t)(s.span - s.span_bytes));
 	at += s.span - s.span_bytes;
@@ -234,11 +231,6 @@ static char *put_native(char *at, const struct histogram_sum *sum)
 		at = put_bytes(at, HISTOGRAM_DELTA, s.delta_bytes,
 			       (size_t)(s.delta - s.delta_bytes));
 	return at;
-}
-
-static double power_of_two(int power)
-{
-	return power < 0 ? 1.0 / (1 << -power) : (double)(1 << power);
 }
 
 static char *put_classic(char *at, const struct histogram_sum *sum)
@@ -252,7 +244,7 @@ static char *put_classic(char *at, const struct histogram_sum *sum)
 
 		n += metrics_count_up_to(sum, power, &octave);
 		end = put_field(one, BUCKET_CUMULATIVE, n);
-		end = put_double(end, BUCKET_BOUND, power_of_two(power));
+		end = put_double(end, BUCKET_BOUND, metrics_power_of_two(power - (int)sum->finer));
 		at = put_bytes(at, HISTOGRAM_BUCKET, one, (size_t)(end - one));
 	}
 	return at;

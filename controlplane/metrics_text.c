@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text format, version 0.0.4. */
+#include <stdio.h>
 #include <string.h>
 
 #include "controlplane/metrics_wire.h"
 
-enum { NUMBER_BYTES = 32, LINE_BYTES = 512 }; /* a line's, labels apart */
+enum { NUMBER_BYTES = 32, BOUND_BYTES = 32, LINE_BYTES = 512 }; /* a line's, labels apart */
 
 /* "le" of METRICS_FIRST_CLASSIC .. METRICS_LAST_CLASSIC: exact, as a float is parsed. */
 static const char *const bounds[] = {
@@ -47,6 +48,10 @@ static char *put_number(char *at, uint64_t value)
 	char digits[NUMBER_BYTES];
 	char *first = digits + sizeof(digits);
 
+	if (value < 10) { /* most are */
+		*at = (char)('0' + value);
+		return at + 1;
+	}
 	do
 		*--first = (char)('0' + value % 10);
 	while ((value /= 10) != 0);
@@ -144,14 +149,14 @@ static size_t bytes_of(const struct metrics_labels *labels)
 static void put_line(struct metrics_out *m, const struct line *line, struct metrics_number value)
 {
 	char *at = metrics_room(m, &m->out,
-				strlen(m->name) + bytes_of(line->labels) + bytes_of(line->extra) +
+				m->name_bytes + bytes_of(line->labels) + bytes_of(line->extra) +
 					LINE_BYTES);
 	char *begin = at;
 
 	if (!at)
 		return;
-	at = put(at, m->name);
-	at = put(at, line->suffix);
+	memcpy(at, m->name, m->name_bytes);
+	at = put(at + m->name_bytes, line->suffix);
 	if (line->labels || line->extra || line->bound) {
 		*at++ = '{';
 		at = put_labels(m, at, line->labels);
@@ -179,6 +184,15 @@ void metrics_text_line(struct metrics_out *m, const struct metrics_labels *label
 	put_line(m, &line, value);
 }
 
+/* Where a histogram begins earlier so do its classic buckets. */
+static const char *bound_of(char *text, int power, uint32_t finer)
+{
+	if (finer == 0)
+		return bounds[power - METRICS_FIRST_CLASSIC];
+	snprintf(text, BOUND_BYTES, "%.17g", metrics_power_of_two(power - (int)finer));
+	return text;
+}
+
 uint64_t metrics_count_up_to(const struct histogram_sum *sum, int power, uint32_t *octave)
 {
 	uint64_t n = 0;
@@ -193,12 +207,13 @@ void metrics_text_histogram(struct metrics_out *m, const struct metrics_labels *
 			    const struct histogram_sum *sum)
 {
 	struct line line = {"_bucket", labels, NULL, NULL};
+	char bound[BOUND_BYTES];
 	uint64_t n = sum->under;
 	uint32_t octave = 0;
 
 	for (int power = METRICS_FIRST_CLASSIC; power <= METRICS_LAST_CLASSIC; power++) {
 		n += metrics_count_up_to(sum, power, &octave);
-		line.bound = bounds[power - METRICS_FIRST_CLASSIC];
+		line.bound = bound_of(bound, power, sum->finer);
 		put_line(m, &line, (struct metrics_number){n, 0});
 	}
 	line.bound = "+Inf";

@@ -17,13 +17,27 @@ struct metrics_number {
 	uint32_t millionths;
 };
 
+char *metrics_grow(struct metrics_out *m, struct metrics_bytes *b, size_t bytes);
+
 /* @bytes more behind what is used; NULL when out of memory. The caller adds to .used. */
-char *metrics_room(struct metrics_out *m, struct metrics_bytes *b, size_t bytes);
+static inline char *metrics_room(struct metrics_out *m, struct metrics_bytes *b, size_t bytes)
+{
+	return b->room - b->used >= bytes ? b->data + b->used : metrics_grow(m, b, bytes);
+}
 
 /* Valid UTF-8 of at most @size bytes, '?' for what was none. Return: bytes written. */
 size_t metrics_clean(char *out, const char *value, size_t size);
 
-/* Values of the buckets up to 2^@power s that come after octave *@octave, which moves on. */
+/* @power: of at most 30, either way. */
+static inline double metrics_power_of_two(int power)
+{
+	return power < 0 ? 1.0 / (1 << -power) : (double)(1 << power);
+}
+
+/*
+ * Values of the buckets up to 2^@power s (2^(@power - finer) s) that come after octave *@octave,
+ * which moves on.
+ */
 uint64_t metrics_count_up_to(const struct histogram_sum *sum, int power, uint32_t *octave);
 
 void metrics_text_label(struct metrics_out *m, int is_further, const char *name, const char *value);

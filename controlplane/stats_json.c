@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "controlplane/stats_json_parts.h"
+#include "controlplane/stats_limits.h"
 #include "shm/version.h"
 
 static void set_packets(json_t *object, const struct packet_counters *p)
@@ -203,6 +204,9 @@ json_t *stats_json_head(const struct stats *stats, const struct stats_process *p
 	json_object_set_new(root, "workers", workers_json(stats));
 	json_object_set_new(root, "interfaces", interfaces_json(stats));
 	json_object_set_new(root, "draining", draining_json(stats));
+	if (stats->limits)
+		json_object_set_new(root, "limiter_verdicts",
+				    stats_json_verdict_times(stats->limits->times));
 	return root;
 }
 

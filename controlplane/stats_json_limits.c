@@ -27,6 +27,30 @@ json_t *stats_json_limits(const struct limit_counters *c)
 	return object;
 }
 
+/* In ns: most verdicts take less than a microsecond. */
+static json_t *times(const struct histogram_sum *sum)
+{
+	json_t *object = json_object();
+
+	stats_json_set(object, "count", sum->count);
+	stats_json_set(object, "sum_us", sum->sum_us);
+	stats_json_set(object, "p50_ns", histogram_quantile_ns(sum, 5000));
+	stats_json_set(object, "p90_ns", histogram_quantile_ns(sum, 9000));
+	stats_json_set(object, "p99_ns", histogram_quantile_ns(sum, 9900));
+	return object;
+}
+
+json_t *stats_json_verdict_times(const struct histogram_sum *by_hook)
+{
+	json_t *object = json_object();
+
+	for (unsigned int hook = 0; hook < LIMIT_HOOKS; hook++)
+		if (by_hook[hook].count > 0)
+			json_object_set_new(object, stats_limits_hook_name(hook),
+					    times(&by_hook[hook]));
+	return object;
+}
+
 void stats_json_set_limiter(json_t *row, const struct stats *stats, uint32_t interface)
 {
 	const struct stats_limit_interface *i;

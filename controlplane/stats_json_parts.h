@@ -31,6 +31,8 @@ json_t *stats_json_latency(const struct stats *stats, uint32_t cluster);
 /* stats_json_limits.c; nothing when @stats has no limits. */
 struct limit_counters;
 json_t *stats_json_limits(const struct limit_counters *c);
+/* {"xdp": {...}, "worker": {...}}, without those that have timed none. */
+json_t *stats_json_verdict_times(const struct histogram_sum *by_hook);
 void stats_json_set_limits(json_t *row, const struct stats *stats, uint32_t listener);
 void stats_json_set_limiter(json_t *row, const struct stats *stats, uint32_t interface);
 

@@ -65,6 +65,19 @@ static void collect_interfaces(struct stats *stats, const struct region *region,
 	}
 }
 
+int stats_limits_times(struct histogram_sum times[LIMIT_HOOKS], const struct region *region,
+		       const struct limits *maps)
+{
+	times[LIMIT_HOOK_XDP] = (struct histogram_sum){.finer = HISTOGRAM_FINER};
+	histogram_collect_verdicts(&times[LIMIT_HOOK_WORKER], region);
+	return maps ? limits_verdict_times(maps, &times[LIMIT_HOOK_XDP]) : 0;
+}
+
+const char *stats_limits_hook_name(unsigned int hook)
+{
+	return hook == LIMIT_HOOK_XDP ? "xdp" : "worker";
+}
+
 int stats_limits_collect(struct stats *stats, const struct region *region,
 			 const struct limits *maps, const char *fallback)
 {
@@ -81,5 +94,7 @@ int stats_limits_collect(struct stats *stats, const struct region *region,
 	}
 	collect_listeners(stats, region, maps);
 	collect_interfaces(stats, region, maps, fallback);
+	if (stats_limits_times(stats->limits->times, region, maps) != 0)
+		stats->limits->readable = 0;
 	return 0;
 }

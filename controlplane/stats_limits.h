@@ -8,6 +8,7 @@
 
 #include "controlplane/stats.h"
 #include "ebpf/maps.h"
+#include "shm/histogram.h"
 
 struct limits;
 
@@ -17,10 +18,13 @@ struct stats_limit_interface {
 	struct limit_counters counters; /* frames of no listener */
 };
 
+enum stats_limit_hook { LIMIT_HOOK_XDP, LIMIT_HOOK_WORKER, LIMIT_HOOKS };
+
 struct stats_limits {
 	struct stats_limit_interface interface[MAX_INTERFACES];
-	struct limit_counters *listeners; /* as in the policy */
-	int readable;                     /* 0: the maps could not be read; the workers' alone */
+	struct limit_counters *listeners;        /* as in the policy */
+	struct histogram_sum times[LIMIT_HOOKS]; /* of a part of the verdicts: docs/limiter.md */
+	int readable; /* 0: the maps could not be read; the workers' alone */
 };
 
 /**
@@ -31,5 +35,15 @@ struct stats_limits {
  */
 int stats_limits_collect(struct stats *stats, const struct region *region,
 			 const struct limits *maps, const char *fallback);
+
+/*
+ * How long verdicts took. @times: set, by enum stats_limit_hook. @maps: as above. Any thread.
+ * Return: 0; -errno: the maps could not be read.
+ */
+int stats_limits_times(struct histogram_sum times[LIMIT_HOOKS], const struct region *region,
+		       const struct limits *maps);
+
+/* "xdp", "worker". */
+const char *stats_limits_hook_name(unsigned int hook);
 
 #endif

@@ -328,7 +328,7 @@ def test_events_are_told_in_order_as_they_happen(flapping):
     status, body = f.http("GET", "/events?since=8")
     assert json.loads(body.splitlines()[0])["seq"] == 9
     status, body = f.http("GET", f"/events?since={2**63}")
-    assert json.loads(body.splitlines()[0]) == {"restarted": True}
+    assert json.loads(body.splitlines()[0])["restarted"] is True
 
 
 def resident_kb(fender):
@@ -499,7 +499,7 @@ def test_slow_clients_keep_nobody_out(served):
         (request("GET", "/connections?limit=1&limit=1"), (400,)),
         (request("GET", "/events?since=-1"), (400,)),
         (request("GET", "/policy?format=xml"), (400,)),
-        (request("GET", "/%00"), (200, 404)),
+        (request("GET", "/%00"), (400,)),
         (request("PUT", "/policy"), (405,)),
         (request("OPTIONS", "/policy"), (204,)),
         (request("BREW", "/coffee"), (404,)),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fender explain` beside what packets really did."""
 
+import concurrent.futures
 import json
 
 import pytest
@@ -100,6 +101,22 @@ def test_what_refuses_is_told(world):
     assert packet(s, "10.77.1.99")["decision"]["reason"] == "circuit_open"
     nowhere = explain(s, "udp", "10.77.1.99:1", "10.96.0.99:5")
     assert nowhere["decision"]["reason"] in ("not_ours", "no_listener")
+
+
+def test_many_who_ask_at_once_keep_nobody_else_waiting(world):
+    s = Service(world, 1)
+    path = f"/explain?protocol=tcp&client=10.77.1.99:1&destination={at(s.ip, s.port)}"
+    with concurrent.futures.ThreadPoolExecutor(100) as pool:
+        asked = [pool.submit(s.fender.http, "GET", path) for _ in range(100)]
+        assert s.fender.http("GET", "/healthz")[0] == 200
+        assert s.fender.http("GET", "/stats")[0] == 200
+        assert s.fender.http("POST", "/reload")[0] == 200
+        answers = [a.result() for a in asked]
+    statuses = [status for status, _ in answers]
+    assert set(statuses) <= {200, 503} and statuses.count(200) >= 64
+    for status, text in answers:
+        assert status == 200 or "wait already" in text
+    assert s.fender.http("GET", path)[0] == 200
 
 
 def test_wrong_questions(world):

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import urllib.parse
 
+import policies
 import pytest
 from fender import _UnixConnection
 from service import Service
-from world import wait_for
+from world import BACKENDS4, wait_for
 
 METRICS = "127.0.0.1:9901"
 PROMETHEUS = "127.0.0.1:9902"
@@ -257,3 +258,24 @@ def test_a_real_prometheus_scrapes_native_histograms(world, serving):
     p.is_value('count({__name__=~"fender_.*"})', len(set(series)))
     with open(world.path("prometheus.log")) as log:
         assert [line for line in log if "rror on ingesting" in line] == []
+
+
+def anonymous_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as rollup:
+        return next(int(line.split()[1]) for line in rollup if line.startswith("Anonymous:"))
+
+
+def test_large_answers_leave_no_memory_behind(world):
+    policy = policies.base(max_clusters=512, max_endpoints=8192, policy_slot="8MiB")
+    ports = range(8000, 8016)
+    for n in range(400):
+        policies.cluster(policy, f"service-{n}", [f"{BACKENDS4[0]}:{port}" for port in ports])
+    f = world.fender(policy)
+    with open(f"/proc/{f.process.pid}/maps") as maps:
+        if "libasan" in maps.read():
+            pytest.skip("ASan keeps what is freed")
+    before = anonymous_kib(f.process.pid)
+    for _ in range(5):
+        size = len(get(f)[2])
+    assert size > 10_000_000
+    assert anonymous_kib(f.process.pid) - before < size / 1024 / 2

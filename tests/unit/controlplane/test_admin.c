@@ -3,6 +3,7 @@
 #include "controlplane/admin.h"
 
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,25 @@ static void job_drop(void *snapshot)
 
 static void on_job(void *ctx, struct admin_request *r)
 {
-	static const struct admin_job job = {job_take, job_build, job_drop};
+	static const struct admin_job job = {
+		.take = job_take, .build = job_build, .drop = job_drop};
+
+	admin_answer_job(r, &job);
+}
+
+static sem_t alone_go;
+
+static struct admin_text alone_build(void *snapshot)
+{
+	while (sem_wait(&alone_go) != 0)
+		;
+	return job_build(snapshot);
+}
+
+static void on_alone(void *ctx, struct admin_request *r)
+{
+	static const struct admin_job job = {
+		.take = job_take, .build = alone_build, .drop = job_drop, .alone = 1};
 
 	admin_answer_job(r, &job);
 }
@@ -116,6 +135,7 @@ static const struct admin_route routes[] = {
 	{"GET", "/part/*", ADMIN_READ, "n x", on_part, ""},
 	{"GET", "/big", ADMIN_READ, NULL, on_big, ""},
 	{"GET", "/job", ADMIN_READ, "x", on_job, ""},
+	{"GET", "/alone", ADMIN_READ, NULL, on_alone, ""},
 	{"GET", "/stream", ADMIN_READ, NULL, on_stream, ""},
 };
 
@@ -204,6 +224,12 @@ static void paths_and_methods_have_their_status(void)
 		{"GET /part/a?=1" END, 400},
 		{"GET /part/a?x%00=1" END, 400},
 		{"GET /part/a?&&&" END, 400},
+		{"GET /now%00" END, 400},
+		{"GET /now%00x" END, 400},
+		{"GET /now%00x?y=1" END, 400},
+		{"POST /later%00junk" END, 400},
+		{"GET /part/a%00b" END, 400},
+		{"GET /part/%2500" END, 200},
 		{"GET /part/" END, 404},
 		{"GET /part/a/b" END, 404},
 		{"GET /part/a%2fb" END, 404},
@@ -347,6 +373,31 @@ static void jobs_take_their_turns(void)
 		CU_ASSERT_PTR_NOT_NULL(strstr(answer(fds[i]), "a snapshot"));
 	CU_ASSERT_TRUE(jobs_at_once_max >= 1 && jobs_at_once_max <= ADMIN_JOBS);
 	CU_ASSERT_EQUAL(jobs_at_once, 0);
+}
+
+static void a_job_that_is_alone_keeps_nobody_else_waiting(void)
+{
+	enum { MANY = 1 + ADMIN_JOBS_ALONE };
+	int fds[MANY];
+
+	sem_init(&alone_go, 0, 0);
+	CU_ASSERT_EQUAL(jobs_at_once, 0);
+	for (int i = 0; i < MANY; i++)
+		fds[i] = client("GET /alone" END);
+	while (jobs_at_once == 0)
+		uv_run(&loop, UV_RUN_NOWAIT);
+	CU_ASSERT_EQUAL(status("GET /job" END), 200);
+	CU_ASSERT_EQUAL(jobs_at_once, 1);
+	/* One at work, all places taken. */
+	CU_ASSERT_EQUAL(status("GET /alone" END), 503);
+	jobs_at_once_max = 0;
+	for (int i = 0; i < MANY; i++)
+		sem_post(&alone_go);
+	for (int i = 0; i < MANY; i++)
+		CU_ASSERT_PTR_NOT_NULL(strstr(answer(fds[i]), "a snapshot"));
+	CU_ASSERT_EQUAL(jobs_at_once_max, 1);
+	CU_ASSERT_EQUAL(jobs_at_once, 0);
+	sem_destroy(&alone_go);
 }
 
 static void answers_that_nobody_reads_are_bounded(void)
@@ -501,6 +552,7 @@ static CU_TestInfo tests[] = {
 	SUITE_TEST(an_answer_may_come_later),
 	SUITE_TEST(a_client_that_leaves_before_its_answer_does_no_harm),
 	SUITE_TEST(jobs_take_their_turns),
+	SUITE_TEST(a_job_that_is_alone_keeps_nobody_else_waiting),
 	SUITE_TEST(answers_that_nobody_reads_are_bounded),
 	SUITE_TEST(a_stream_goes_on_until_it_ends),
 	SUITE_TEST(a_stream_of_a_client_that_left_is_dropped),

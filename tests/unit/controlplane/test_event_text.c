@@ -20,7 +20,11 @@ static void lines_say_what_happened(void)
 		{"{\"lost\":3,\"seq\":9}",
 		 "3 events up to 9 were overwritten before they could be shown\n"},
 		{"{\"restarted\":true}",
-		 "the instance was started anew, and so were the numbers\n"},
+		 "the instance was started anew and so were the numbers, or there is no such "
+		 "number yet\n"},
+		{"{\"restarted\":true,\"last\":7}",
+		 "the instance was started anew and so were the numbers, or there is no such "
+		 "number yet: the last is 7\n"},
 		{"{\"heartbeat\":true,\"seq\":9}", ""},
 		{"{\"seq\":1,\"event\":\"x\\u001b[2J\"}", "    1  x?[2J\n"},
 		{"[]", "    0  \n"},

@@ -144,7 +144,7 @@ static void numbers_of_another_region_begin_anew(void)
 	write_events(2);
 	events_stream_begin_after(&s, &region, 0, UINT64_MAX, now_ns);
 	text = pull(&s, 4096);
-	CU_ASSERT_PTR_EQUAL(strstr(text, "{\"restarted\":true}\n"), text);
+	CU_ASSERT_PTR_EQUAL(strstr(text, "{\"restarted\":true,\"last\":2}\n"), text);
 	CU_ASSERT_EQUAL(lines(text), 3);
 }
 

@@ -4,8 +4,10 @@
 #include "controlplane/paths.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +28,22 @@ static void one_process_holds_a_lock_and_it_ends_with_the_descriptor(void)
 	CU_ASSERT_TRUE(fd >= 0);
 	close(fd);
 	unlink(lock_path);
+}
+
+static void the_holder_is_who_holds_it_and_nobody_who_looks(void)
+{
+	int fd = lock_take(lock_path), other;
+
+	CU_ASSERT_TRUE_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(lock_holder(lock_path), getpid());
+	close(fd);
+	CU_ASSERT_EQUAL(lock_holder(lock_path), 0);
+	other = open(lock_path, O_RDONLY);
+	CU_ASSERT_EQUAL(flock(other, LOCK_SH), 0);
+	CU_ASSERT_EQUAL(lock_holder(lock_path), 0);
+	close(other);
+	unlink(lock_path);
+	CU_ASSERT_EQUAL(lock_holder(lock_path), 0);
 }
 
 static void a_lock_on_an_unlinked_file_does_not_count(void)
@@ -62,6 +80,8 @@ static void paths_follow_from_the_instance(void)
 	CU_ASSERT_STRING_EQUAL(paths.dataplane_lock, "/run/fender/a.dataplane.lock");
 	CU_ASSERT_STRING_EQUAL(paths.wake, "/run/fender/a.wake");
 	CU_ASSERT_STRING_EQUAL(paths.region, "/dev/shm/fender-a");
+	CU_ASSERT_STRING_EQUAL(paths.history, "/run/fender/a.generations");
+	CU_ASSERT_STRING_EQUAL(paths.program, "/run/fender/a.program");
 }
 
 static void names_that_are_no_file_names_are_refused(void)
@@ -91,6 +111,7 @@ static void a_socket_path_ends_at_its_longest(void)
 
 static CU_TestInfo tests[] = {
 	SUITE_TEST(one_process_holds_a_lock_and_it_ends_with_the_descriptor),
+	SUITE_TEST(the_holder_is_who_holds_it_and_nobody_who_looks),
 	SUITE_TEST(a_lock_on_an_unlinked_file_does_not_count),
 	SUITE_TEST(a_lock_is_no_link_to_elsewhere),
 	SUITE_TEST(paths_follow_from_the_instance),

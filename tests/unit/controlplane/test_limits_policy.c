@@ -139,6 +139,7 @@ static void wish_has_what_the_image_says(void)
 	CU_ASSERT_EQUAL(w->listeners[0].rules.listener_action, LIMIT_OBSERVE);
 	CU_ASSERT_EQUAL(w->listeners[0].rules.source.algorithm, LIMIT_NONE);
 	CU_ASSERT_EQUAL(w->drain_ms[0], 30000);
+	CU_ASSERT_EQUAL(w->listeners[0].rules.udp_idle_ms, 30000);
 	limits_wish_free(w);
 	interface_of(policy, 1)->shared = 0;
 	address_of(policy, 1)->flags = 0;
