@@ -3,7 +3,7 @@
 """The bench: what Fender costs and carries, beside its peers in the same run.
 
 Sections: worker (a), rig (b), proxies (c), footprint (d), policy (e), tables (f), health (g),
-limits (h).
+limits (h), control (i).
 Prints tables and writes JSON.
 Timing here informs; it gates nothing.
 """
@@ -15,6 +15,7 @@ import shlex
 import sys
 import time
 
+import control
 import decisions
 import footprint
 import health
@@ -26,7 +27,17 @@ import rig
 import worker
 import yaml
 
-SECTIONS = ("worker", "rig", "proxies", "footprint", "policy", "tables", "health", "limits")
+SECTIONS = (
+    "worker",
+    "rig",
+    "proxies",
+    "footprint",
+    "policy",
+    "tables",
+    "health",
+    "limits",
+    "control",
+)
 
 OF_PEERS = ("rig", "proxies", "footprint")
 
@@ -65,8 +76,10 @@ def run(name, args):
             return decisions.tables(args.rounds, say)
         case "health":
             return health.run(20, say)
-        case _:
+        case "limits":
             return limits.run(args.rounds, say)
+        case _:
+            return control.run(args.rounds, args.seconds, say)
 
 
 def say(text):

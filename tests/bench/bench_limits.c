@@ -244,7 +244,7 @@ static void begin_all(struct meeting *m, int shared)
 
 static int program_of(const struct row *r)
 {
-	const struct bpf_object *o = r->whose == BESIDE ? beside->obj : world.program[r->interface];
+	const struct bpf_object *o = r->whose == BESIDE ? beside->obj : world.program;
 	const char *name = r->whose == BESIDE ? r->program : "fender_xdp";
 
 	return bpf_program__fd(bpf_object__find_program_by_name(o, name));
@@ -263,6 +263,7 @@ static double measure(const struct row *r, int threads, int shared)
 	uint64_t before, expected = threads > 1 ? (1 + LONGER) * REPEAT : REPEAT;
 	double ns;
 
+	world_enter(&world, r->interface);
 	begin_all(&m, shared);
 	before = counted(r);
 	ns = limits_measure(meet, &m, threads);
@@ -296,7 +297,7 @@ static void measure_row(struct row *r, int round, int cpus)
 /* Memory as the kernel counts it (map_mem_usage), and what it is for. */
 static void print_memory(const char *name)
 {
-	int fd = world_map(&world, APP, name);
+	int fd = world_map(&world, name);
 	struct bpf_map_info info = {0};
 	__u32 size = sizeof(info);
 	char path[64], line[128];

@@ -9,6 +9,7 @@
  */
 #include "tests/bench/limits_rows.h"
 
+#include "ebpf/device.h"
 #include "tests/unit/ebpf/xdp_world.h"
 
 #include <errno.h>
@@ -65,7 +66,7 @@ static void fail(const char *what)
 
 static int program_of(const struct row *r)
 {
-	const struct bpf_object *o = r->program ? beside->obj : world.program[APP];
+	const struct bpf_object *o = r->program ? beside->obj : world.program;
 
 	return bpf_program__fd(
 		bpf_object__find_program_by_name(o, r->program ? r->program : "fender_xdp"));
@@ -134,7 +135,7 @@ static void measure_row(struct row *r, int device, int round)
 	double ns;
 
 	world.rules[WEB] = r->rules;
-	if (world_apply(&world))
+	if (world_apply(&world) || device_set(world.root, device, APP))
 		fail(r->name);
 	if (bpf_xdp_attach(device, fd, XDP_FLAGS_DRV_MODE, NULL))
 		fail("attach");

@@ -13,6 +13,7 @@ def text(results):
         ("tables", tables),
         ("health", health),
         ("limits", limits),
+        ("control", control),
     ):
         if name in results:
             parts.append(render(results[name]))
@@ -194,3 +195,80 @@ def limits_maps(maps):
     ]
     title = "memory as the kernel counts it; these maps have two entries a connection wanted"
     return table(title, ("map", "entries", "bytes an entry", "entries a MiB"), rows)
+
+
+def control(c):
+    parts = [control_sizes(c), control_reloads(c), control_answers(c), control_forwarding(c)]
+    return "\n\n".join([*parts, control_restarts(c)])
+
+
+def whole(s):
+    """With the largest."""
+    return f"{spread(s)}, max {number(s['max'])}"
+
+
+def control_sizes(c):
+    before, after = c["before"], c["after"]
+    rows = [
+        ("policy file", f"{before['policy_bytes'] / 1024:,.0f} KiB", ""),
+        ("image", f"{before['predicted']['image_kib']:,} KiB", ""),
+        ("shared memory", f"{before['region_bytes'] / 2**20:.1f} MiB", ""),
+    ]
+    for name, memory in before["processes"].items():
+        for key, what in (("rss", "resident"), ("pss", "proportional"), ("huge", "huge pages")):
+            later = after["processes"][name][key]
+            rows.append((f"{name}, {what}", *(f"{k / 1024:.1f} MiB" for k in (memory[key], later))))
+    rows.append(("all, as `fender check` says", f"{before['predicted']['all_mib']} MiB", ""))
+    mix = ", ".join(f"{share} % {name}" for name, share in c["mix"].items())
+    title = f"(i) the control plane, 1,000 clusters and listeners, 16,000 endpoints: {mix}"
+    return table(title, ("what", "at the start", "after reloads and scrapes"), rows)
+
+
+def control_reloads(c):
+    columns = ("validate", "stage", "publish", "compile_to_publish", "adopt", "wall")
+    rows = [
+        (name, *(spread(row[k]) if k != "adopt" else whole(row[k]) for k in columns))
+        for name, row in (
+            ("1,000 clusters", c["reloads"]),
+            ("2 clusters, idle", c["adoption"]["idle"]),
+            ("2 clusters, beside wrk", c["adoption"]["loaded"]),
+        )
+    ]
+    header = ("policy", "check and compile", "stage", "publish", "the three", "adopt", "the request")
+    return table("reloads, ms; adoption is from the swap to the last worker", header, rows)
+
+
+def control_answers(c):
+    rows = [
+        (r["name"], f"{r['bytes']['median'] / 1e6:.1f} MB", spread(r["cpu_ms"]), whole(r["wall_ms"]))
+        for r in c["answers"]
+    ]
+    header = ("answer", "size", "CPU of the control plane, ms", "wall, ms")
+    return table("GET with 1,000 clusters, Unix socket", header, rows)
+
+
+def control_forwarding(c):
+    f = c["forwarding"]
+    rows = []
+    for metric, columns in f["spread"].items():
+        rows.append((metric, *(spread(s) for s in columns.values())))
+        ratios = [spread(r) for r in f["ratio"][metric].values()]
+        rows.append(("  ratio to none", "", *ratios))
+    title = (
+        f"wrk with 50 connections beside a scraper of /metrics, protobuf; {f['rounds']} rounds of "
+        f"{f['seconds']} s, interleaved"
+    )
+    return table(title, ("metric", *f["spread"]["rps"]), rows)
+
+
+def control_restarts(c):
+    rows = [
+        (f"kill -9, {len(c['kills']['values'])} times", whole(c["kills"]), ""),
+        (
+            f"upgrade, {len(c['upgrades']['gap']['values'])} times",
+            whole(c["upgrades"]["gap"]),
+            whole(c["upgrades"]["said"]),
+        ),
+    ]
+    title = "longest time without an answer to a datagram every 2 ms, two clusters"
+    return table(title, ("dataplane", "ms", "as Fender says, ms"), rows)
