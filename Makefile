@@ -49,11 +49,12 @@ DPDK_NIC_DRIVERS := bus_pci net_virtio net_e1000 net_ixgbe net_i40e net_ice net_
 DPDK_DRIVERS := $(DPDK_VDEV_DRIVERS) $(DPDK_NIC_DRIVERS)
 DPDK_LIBS := ethdev pci mbuf mempool ring net meter hash rcu timer telemetry kvargs eal \
 	gso ip_frag security cryptodev common_iavf bpf
-# What the AF_XDP driver does about programs, dataplane/xdp_program.c does.
-DPDK_WRAPPED := xsk_socket__create bpf_xdp_detach
+# What the AF_XDP driver does about programs, dataplane/xdp_program.c does; cpus.c, tsc.c: the EAL's
+# slow questions.
+DPDK_WRAPPED := xsk_socket__create bpf_xdp_detach get_tsc_freq eal_cpu_detected eal_cpu_socket_id
 DPDK_LINK = -Wl,--whole-archive $(DPDK_DRIVERS:%=-l:librte_%.a) -Wl,--no-whole-archive \
 	-Wl,--start-group $(DPDK_LIBS:%=-l:librte_%.a) -Wl,--end-group \
-	-Wl,--wrap=get_tsc_freq $(DPDK_WRAPPED:%=-Wl,--wrap=%) -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
+	$(DPDK_WRAPPED:%=-Wl,--wrap=%) -lxdp -lbpf -lpcap -lnuma -lelf -lz -lbsd -lpthread -ldl -lm
 BPF_LINK = -lbpf -lelf -lz
 CP_LINK = $(shell pkg-config --libs libuv jansson libmicrohttpd libcurl libcares libmnl ncursesw) $(BPF_LINK)
 
@@ -381,6 +382,9 @@ install: ## into DESTDIR with PREFIX (/usr/local)
 	done
 	mkdir -p $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	$(B)/fender completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fender
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/bin/,$(PREFIX)/bin/,' deploy/systemd/fender@.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/fender@.service
 
 .PHONY: clean
 clean: ## remove build/

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what Fender needs on Debian 12. Nothing happens when all is there. Fails with the
 # names of the packages that could not be had. No service is left running or enabled by it.
+#
+# deploy/install-deps.sh          all: to build, check, test and measure
+# deploy/install-deps.sh build    what `make all` needs
 set -euo pipefail
 
 # The programs: compilers (clang's and bpftool's share are the eBPF programs), DPDK with its static
@@ -30,12 +33,20 @@ missing() {
 			sed -n 's/^installed //p' | sort -u)
 }
 
-mapfile -t needed < <(missing "${build[@]}" "${test[@]}" "${bench[@]}")
+case ${1:-all} in
+all) wanted=("${build[@]}" "${test[@]}" "${bench[@]}") ;;
+build) wanted=("${build[@]}") ;;
+*)
+	echo "usage: deploy/install-deps.sh [all|build]" >&2
+	exit 2
+	;;
+esac
+mapfile -t needed < <(missing "${wanted[@]}")
 [ ${#needed[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
 	echo "install-deps: missing packages: ${needed[*]}" >&2
-	echo "install-deps: run as root: deploy/install-deps.sh" >&2
+	echo "install-deps: run as root: deploy/install-deps.sh ${1:-}" >&2
 	exit 1
 fi
 echo "install-deps: installing ${needed[*]}"

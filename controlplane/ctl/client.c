@@ -27,6 +27,7 @@ struct client {
 	char *text;
 	size_t text_bytes;
 	json_t *body;
+	int is_silent; /* the last request got no answer in time */
 };
 
 /* The instance's name in "<name>.sock", or 0. */
@@ -178,7 +179,13 @@ void client_free(struct client *client)
 
 void client_report_absent(const struct client *client)
 {
-	fprintf(stderr, "fender: no instance answers at %s\n", client->socket);
+	if (client->is_silent)
+		fprintf(stderr,
+			"fender: the instance at %s does not answer: its control plane is "
+			"stopped or hangs\n",
+			client->socket);
+	else
+		fprintf(stderr, "fender: no instance answers at %s\n", client->socket);
 }
 
 int client_request(struct client *client, const char *method, const char *path, struct reply *reply)
@@ -188,6 +195,12 @@ int client_request(struct client *client, const char *method, const char *path, 
 	if (rc == EXIT_NO_INSTANCE)
 		client_report_absent(client);
 	return rc;
+}
+
+static int went_away(CURLcode code)
+{
+	return code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+	       code == CURLE_PARTIAL_FILE;
 }
 
 int client_request_quietly(struct client *client, const char *method, const char *path,
@@ -207,7 +220,8 @@ int client_request_quietly(struct client *client, const char *method, const char
 	curl_easy_setopt(client->curl, CURLOPT_CUSTOMREQUEST, method);
 	code = curl_easy_perform(client->curl);
 	free(url);
-	if (code == CURLE_COULDNT_CONNECT)
+	client->is_silent = code == CURLE_OPERATION_TIMEDOUT;
+	if (code == CURLE_COULDNT_CONNECT || client->is_silent || went_away(code))
 		return EXIT_NO_INSTANCE;
 	if (code != CURLE_OK) {
 		fprintf(stderr, "fender: %s: %s\n", client->socket, curl_easy_strerror(code));

@@ -34,7 +34,10 @@ void client_set_timeout(struct client *client, long ms);
 
 /* The line that client_request() prints for EXIT_NO_INSTANCE. */
 void client_report_absent(const struct client *client);
-/* As client_request(), without a line on stderr for EXIT_NO_INSTANCE. */
+/*
+ * As client_request(), without a line on stderr for EXIT_NO_INSTANCE: none, it went away, or it did
+ * not answer in time.
+ */
 int client_request_quietly(struct client *client, const char *method, const char *path,
 			   struct reply *reply);
 

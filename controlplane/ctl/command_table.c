@@ -31,6 +31,10 @@ const struct command commands[] = {
 	{"stats", COMMAND_STATS, NULL, "show an instance's counters",
 	 "By worker, interface, listener, cluster, endpoint and reason.\n",
 	 STATUS_OK STATUS_FAILED STATUS_USAGE STATUS_NONE, command_stats},
+	{"ready", COMMAND_READY, NULL, "say whether an instance takes connections",
+	 "Its dataplane forwards, every worker runs, it is not stopping. For probes and scripts.\n",
+	 "  0  ready\n  1  not ready; the reason is on stderr\n" STATUS_USAGE STATUS_NONE,
+	 command_ready},
 	{"top", COMMAND_TOP, NULL, "watch listeners, clusters and endpoints on the screen",
 	 "Rates, breakers, queues, endpoints and the last minute. Tab goes to another table, "
 	 "enter\n"
@@ -57,8 +61,9 @@ const struct command commands[] = {
 	 "took, and why they were refused.\n",
 	 STATUS_OK STATUS_FAILED STATUS_USAGE STATUS_NONE, command_generations},
 	{"rollback", COMMAND_RELOAD, "[GENERATION]", "put an earlier policy in force again",
-	 "As a new generation; without a number the one before the policy in force. The policy\n"
-	 "file stays as it is, and out of force until it changes or is reloaded.\n",
+	 "As a new generation; without a number the newest that differs from the one in force and\n"
+	 "was not taken back by the guard. The policy file stays as it is, and out of force until\n"
+	 "it changes or is reloaded.\n",
 	 "  0  in force on every worker\n"
 	 "  1  not kept, refused, or not applied in time; the reason is on stderr\n" STATUS_USAGE
 		 STATUS_NONE,
@@ -67,7 +72,16 @@ const struct command commands[] = {
 	 "It starts beside the one that runs, takes its interfaces when it is ready and carries\n"
 	 "the connections on. If it fails before that, nothing has changed; if it fails later, "
 	 "the\n"
-	 "program that ran before is started again.\n",
+	 "program that ran before is started again.\n\n"
+	 "Where the policy file changes what a reload refuses (interfaces, workers, table sizes) "
+	 "it\n"
+	 "is put in force, too: the dataplane is stopped, the region carried over to the new "
+	 "shape,\n"
+	 "and a dataplane started on it. Connections go on unless their interface or address "
+	 "left\n"
+	 "the policy or the table is too small; how many is on stdout. If that dataplane does not\n"
+	 "come up, region, policy and program of before are put back. Other changes of the file\n"
+	 "are left to `fender reload`; a file with errors is refused.\n",
 	 "  0  the new program forwards; its pause is on stdout\n"
 	 "  1  refused or failed; the reason is on stderr\n" STATUS_USAGE STATUS_NONE,
 	 command_upgrade},

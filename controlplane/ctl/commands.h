@@ -8,6 +8,7 @@
 int command_run(const struct options *options);
 int command_check(const struct options *options);
 int command_stats(const struct options *options);
+int command_ready(const struct options *options);
 int command_top(const struct options *options);
 int command_reload(const struct options *options);
 int command_rollback(const struct options *options);

@@ -235,8 +235,10 @@ static void print_summary(const struct diff *diff, const char *restart)
 	}
 	print_moved(diff->before.image, diff->after.image);
 	if (restart[0])
-		printf("%zu difference%s; a reload is refused: %s needs a restart\n", diff->count,
-		       diff->count == 1 ? "" : "s", restart);
+		printf("%zu difference%s; a reload is refused: %s needs a restart of the "
+		       "dataplane, by "
+		       "`fender upgrade`\n",
+		       diff->count, diff->count == 1 ? "" : "s", restart);
 	else
 		printf("%zu difference%s; a reload puts all of it in force at once, on connections "
 		       "that are there too\n",

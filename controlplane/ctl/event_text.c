@@ -97,7 +97,10 @@ static void compose(const json_t *event, FILE *out)
 		return;
 	}
 	if (json_is_true(json_object_get(event, "restarted"))) {
-		fputs("the instance was started anew, and so were the numbers", out);
+		fputs("the instance was started anew and so were the numbers, or there is no such "
+		      "number yet",
+		      out);
+		print_number(event, "last", ": the last is ", out);
 		return;
 	}
 	fprintf(out, "%5" JSON_INTEGER_FORMAT "  ", seq);

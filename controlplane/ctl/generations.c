@@ -74,10 +74,22 @@ static void add_attempt(struct table *table, const json_t *attempt, json_int_t i
 	add_reason(table, attempt);
 }
 
+/* In full: in the table there is little room for why. */
+static void print_last_refusal(const json_t *attempts)
+{
+	const size_t count = json_array_size(attempts);
+	const json_t *last = count ? json_array_get(attempts, count - 1) : NULL;
+	const char *reason = word(last, "reason");
+
+	if (reason[0] && number(last, "generation") == 0)
+		printf("last refusal, by %s:\n  %.*s\n", word(last, "source"),
+		       (int)strcspn(reason, "\n"), reason);
+}
+
 static int print_table(const struct options *options, const json_t *body)
 {
 	const json_t *attempts = json_object_get(body, "attempts");
-	struct table *table = table_create("gen|<time (UTC)|<by|<result|check ms|adopt ms|<reason");
+	struct table *table = table_create("GEN|=TIME (UTC)|=BY|=RESULT|CHECK MS|ADOPT MS|<REASON");
 
 	if (!table) {
 		fprintf(stderr, "fender: out of memory\n");
@@ -87,6 +99,7 @@ static int print_table(const struct options *options, const json_t *body)
 		add_attempt(table, json_array_get(attempts, i), number(body, "in_force"));
 	table_print(table, stdout);
 	table_free(table);
+	print_last_refusal(attempts);
 	printf("generation %" JSON_INTEGER_FORMAT " is in force\n", number(body, "in_force"));
 	return EXIT_OK;
 }

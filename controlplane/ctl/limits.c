@@ -66,6 +66,21 @@ static void print_tail(const json_t *body, size_t shown)
 		printf("\n%.0f more (-n shows them)\n", all - (double)shown);
 }
 
+/* Of those that were timed. */
+static void print_times(const json_t *body)
+{
+	json_t *verdicts = json_object_get(body, "verdicts");
+	const char *hook;
+	json_t *times;
+
+	json_object_foreach(verdicts, hook, times)
+	{
+		printf("A verdict in %s takes %.0f ns, 99 %% of them at most %.0f ns.\n",
+		       strcmp(hook, "xdp") == 0 ? "XDP" : "the worker",
+		       view_number(times, "p50_ns"), view_number(times, "p99_ns"));
+	}
+}
+
 static void print_table(const json_t *body)
 {
 	struct table *table = table_create("<CLIENT|<|<ENDPOINT|<LISTENER|RATE/S|LIMIT/S|REFUSED");
@@ -77,6 +92,7 @@ static void print_table(const json_t *body)
 		table_print(table, stdout);
 	table_free(table);
 	print_tail(body, json_array_size(rows));
+	print_times(body);
 }
 
 static int show(const struct options *options, const json_t *body)

@@ -68,6 +68,8 @@ static const struct option_row rows[] = {
 	{'f', "follow", OPTION_FLAG, NULL,
 	 "go on with each event as it happens; without --since from now on", COMMAND_EVENTS,
 	 AT(follow)},
+	{0, "live", OPTION_FLAG, NULL, "only whether the control plane answers", COMMAND_READY,
+	 AT(live)},
 	{0, "since", OPTION_TEXT, "NUMBER", "those after this number only", COMMAND_EVENTS,
 	 AT(since)},
 	{'a', "all", OPTION_FLAG, NULL, "those of endpoints that are at rest too", COMMAND_BREAKERS,

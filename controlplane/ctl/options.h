@@ -43,6 +43,7 @@ struct options {
 	const char *seconds; /* of capture, digits as given; NULL: no end */
 	int no_watch;
 	int follow;
+	int live;
 	int all;
 	int man;
 	int names;
@@ -74,12 +75,13 @@ enum command_flag {
 	COMMAND_EXPLAIN = 1 << 18,
 	COMMAND_CAPTURE = 1 << 19,
 	COMMAND_SHM = 1 << 20,
+	COMMAND_READY = 1 << 21,
 
 	/* They ask an instance: --instance, --run-dir. */
 	CLIENT_COMMANDS = COMMAND_STATS | COMMAND_RELOAD | COMMAND_UPGRADE | COMMAND_OPERATE |
 			  COMMAND_LIMITS | COMMAND_HISTORY | COMMAND_EVENTS | COMMAND_CONNECTIONS |
 			  COMMAND_ENDPOINTS | COMMAND_BREAKERS | COMMAND_EXPLAIN | COMMAND_CAPTURE |
-			  COMMAND_TOP,
+			  COMMAND_TOP | COMMAND_READY,
 	JSON_COMMANDS = (CLIENT_COMMANDS & ~COMMAND_TOP) | COMMAND_CHECK | COMMAND_SIMULATE |
 			COMMAND_VERSION | COMMAND_SHM,
 };

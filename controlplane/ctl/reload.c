@@ -46,6 +46,15 @@ static void print_changed(const json_t *changed)
 		printf("\n");
 }
 
+/* @error: "needs a restart: <key>" */
+static void print_way_out(const char *error, FILE *out)
+{
+	if (error && strstr(error, "sidecar.name"))
+		fprintf(out, "an instance keeps its name: stop it and start the other one\n");
+	else
+		fprintf(out, "`fender upgrade` tries to apply it, and connections go on\n");
+}
+
 /* Return 1 when it is in force. */
 static int print_report(const struct reply *reply)
 {
@@ -63,6 +72,8 @@ static int print_report(const struct reply *reply)
 	fprintf(out, "%s: generation %" JSON_INTEGER_FORMAT " is %s\n", result,
 		json_integer_value(json_object_get(reply->body, "generation")),
 		reply->status == 202 ? "published" : "in force");
+	if (strcmp(result, "needs_restart") == 0)
+		print_way_out(json_string_value(json_array_get(errors, 0)), out);
 	if (strcmp(result, "applied") == 0) {
 		print_changed(json_object_get(reply->body, "changed"));
 		print_timings(json_object_get(reply->body, "timings_us"));

@@ -19,15 +19,16 @@ EGRESS_PORT, INGRESS_PORT, APP_PORT = 7, 8007, 7007
 
 
 class PodWorld(World):
-    def __init__(self, mtu=1500):
-        super().__init__(mtu=mtu)
+    def __init__(self, mtu=1500, queues=1):
+        super().__init__(mtu=mtu, queues=queues)
 
     def _build(self, mtu):
         self.gateway = self.client = self.pod = self._namespace("pod")
         self.server = self.node = self._namespace("node")
+        q = f"mtu {mtu} numtxqueues {self.queues} numrxqueues {self.queues}"
         self.pod.ip(
-            f"link add eth0 mtu {mtu} type veth peer name eth0 mtu {mtu} netns {self.node.name}",
-            f"link add fnd0 mtu {mtu} type veth peer name fnd1 mtu {mtu}",
+            f"link add eth0 {q} type veth peer name eth0 {q} netns {self.node.name}",
+            f"link add fnd0 {q} type veth peer name fnd1 {q}",
         )
         self.pod.sysctl("net.ipv6.conf.fnd1.disable_ipv6", 1)
         self.pod.ip("link set eth0 up", "link set fnd0 up", "link set fnd1 up")

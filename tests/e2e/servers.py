@@ -142,6 +142,15 @@ def curl(world, url, *args, timeout=30):
     return world.client.run(argv, timeout=timeout + 5).stdout
 
 
+def is_echoed(s, text=b"hello"):
+    """Whether an echo gives it back on this connection."""
+    s.sendall(text)
+    got = b""
+    while len(got) < len(text) and (part := s.recv(100)):
+        got += part
+    return got == text
+
+
 def connect(ns, ip, port, timeout=30, **options):
     """A connected TCP socket in a namespace; `source` binds the local address first."""
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET

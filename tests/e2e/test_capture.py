@@ -134,6 +134,7 @@ def test_the_region_of_a_dead_instance_is_told(world):
     alive = json.loads(dump(f.instance, "--json").stdout)
     assert alive["clusters"][0]["name"] == "api" and alive["clusters"][0]["started"] == 1
     assert [w["state"] for w in alive["workers"]] == ["running"]
+    assert f'"controlplane_pid":{f.process.pid},' in json.dumps(alive, separators=(",", ":"))
     region = next(p for p in os.listdir(world.shm) if f.instance in p)
     copy = world.path("region.copy")
     shutil.copyfile(os.path.join(world.shm, region), copy)

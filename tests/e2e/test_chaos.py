@@ -206,7 +206,8 @@ def test_dataplane_killed_under_load(world):
             all_on.append((time.monotonic() - began) * 1000)
             is_ready(f)
             assert_conserved(f.stats, closed=False)
-            time.sleep(many(0, 3))  # three deaths within 10 s are answered by a back-off
+            # Three deaths within 10 s of life are answered by a back-off.
+            time.sleep(many(0, 5))
         assert f.stats().listener("p7-v4-tcp")["closed"] == 0
         tell(test="kill dataplane", forwards_ms=spread(forwards), all_on_ms=spread(all_on))
     end_streams(world)

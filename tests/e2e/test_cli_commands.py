@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -18,6 +19,8 @@ CLUSTER, ENDPOINT = "p7-v4", at(SERVERS4[0], 7)
 # What asks an instance, with operands that are right.
 CLIENTS = [
     ["stats"],
+    ["ready"],
+    ["ready", "--live"],
     ["reload"],
     ["generations"],
     ["rollback"],
@@ -203,8 +206,8 @@ def test_names_that_are_not_there_are_named(serving):
         (["connections", "cluster=p7-v5"], "p7-v5"),
         (["connections", "client=nobody"], "'client' must be"),
         (["connections", "state=tired"], "'state' must be"),
-        (["drain", CLUSTER, "10.9.9.9:1"], "no cluster or endpoint of that name"),
-        (["breaker", "open", "p7-v5"], "no cluster"),
+        (["drain", CLUSTER, "10.9.9.9:1"], "10.9.9.9:1"),
+        (["breaker", "open", "p7-v5"], "there is no cluster p7-v5"),
     ]:
         done = f.cli(*args, check=False)
         assert done.returncode == FAILED, (args, done)
@@ -212,6 +215,18 @@ def test_names_that_are_not_there_are_named(serving):
     # With --json the reason is in the answer as well.
     done = f.cli("endpoints", "p7-v5", "--json", check=False)
     assert done.returncode == FAILED and "error" in json.loads(done.stdout)
+
+
+def test_a_control_plane_that_hangs_is_no_instance_to_a_probe(serving):
+    _, f = serving
+    f.process.send_signal(signal.SIGSTOP)
+    try:
+        for args in ([], ["--live"], ["--json"]):
+            done = f.cli("ready", *args, check=False)
+            assert done.returncode == NO_INSTANCE and "does not answer" in done.stderr, done
+    finally:
+        f.process.send_signal(signal.SIGCONT)
+    wait_for(f.ready)
 
 
 def test_who_may_only_look_is_served_by_the_other_socket(serving):

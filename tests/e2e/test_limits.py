@@ -94,8 +94,9 @@ def wait_judged(f, n, name=NAME):
 
 
 def pins(world):
-    """What Fender has put there: not the kernel's own two files."""
-    return [n for n in os.listdir(world.bpf) if not n.endswith(".debug")]
+    """What Fender has put there: not the kernel's own two files, nor a control plane's lock."""
+    names = os.listdir(world.bpf)
+    return [n for n in names if not n.endswith(".debug") and not n.startswith("lock-")]
 
 
 def limiters(f):
@@ -355,6 +356,57 @@ def test_who_drains_keeps_its_limits_though_the_control_plane_is_killed(world):
     assert f.stats().listener(NAME)["to_endpoint_packets"] <= most
     limited["clusters"][0]["timeouts"]["drain"] = "100ms"
     f.reload({**limited, "listeners": []})
+
+
+BOTH_LIMITERS = pytest.mark.parametrize("limiter", ["xdp", "dpdk"])
+
+
+def by_limiter(limiter, idle):
+    policy = policy_with(per_connection=packets("1M", burst="1M"))
+    for name in ("clients", "servers"):
+        interface(policy, name, limiter=limiter)
+    for c in policy["clusters"]:
+        c["timeouts"] = {"idle": idle}
+    return policy
+
+
+@BOTH_LIMITERS
+def test_a_flow_after_a_pause_is_a_new_one(world, limiter):
+    echo(world, PORT)
+    f = world.fender(by_limiter(limiter, "300ms"))
+    s = flow(world)
+
+    def its_flow_is_over():
+        return f.stats().listener(NAME)["open"] == 0
+
+    for starts in range(1, 4):
+        resolve(world, s)
+        assert f.stats().listener(NAME)["limits"]["full_starts"] == starts
+        wait_for(its_flow_is_over)
+        # The XDP program met the last packet a little earlier, and counts in ticks of 1 ms.
+        time.sleep(0.01)
+
+
+@BOTH_LIMITERS
+def test_verdicts_are_timed(world, limiter):
+    echo(world, PORT)
+    f = world.fender(by_limiter(limiter, "1s"))
+    s = flow(world)
+    hook = {"xdp": "xdp", "dpdk": "worker"}[limiter]
+
+    def one_was_timed():
+        send(s, 100)
+        return hook in f.stats().raw["limiter_verdicts"]
+
+    resolve(world, s)
+    wait_for(one_was_timed)
+    assert list(f.stats().raw["limiter_verdicts"]) == [hook]
+    times = json.loads(f.http("GET", "/limits")[1])["verdicts"][hook]
+    assert 0 < times["p50_ns"] <= times["p90_ns"] <= times["p99_ns"]
+    said = f.http("GET", "/metrics")[1]
+    count = re.search(rf'fender_limiter_verdict_seconds_count{{hook="{hook}"}} (\d+)', said)
+    assert int(count[1]) >= times["count"] > 0
+    assert "A verdict in" in f.cli("limits").stdout
 
 
 def rows(f):

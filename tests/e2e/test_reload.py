@@ -281,6 +281,17 @@ def test_missing_file_is_refused(serving):
     assert sorted(answers(world, 3)) == SERVERS4
 
 
+def test_a_pipe_in_the_files_place_is_refused_and_waited_for_by_nobody(serving):
+    world, f = serving
+    os.unlink(f.file)
+    os.mkfifo(f.file)
+    r = f.reload(check=False)
+    assert r.returncode == 1
+    assert "cannot be read: it is no regular file" in r.stdout + r.stderr
+    assert f.ready()
+    assert curl(world, f"http://{at(FENDER4, 80)}/")
+
+
 def test_check_and_run_agree_on_a_bad_file(world):
     """`fender run` refuses to start with what `fender check` refuses."""
     policy = cluster(base(), "web", [at(SERVERS4[0], 80)])
