@@ -149,7 +149,8 @@ static int next_line(struct events_stream *s, uint64_t now_ns)
 	s->begin = s->end = 0;
 	if (s->restarted) {
 		s->restarted = 0;
-		add_line(s, json_pack("{s:b}", "restarted", 1));
+		add_line(s, json_pack("{s:b,s:I}", "restarted", 1, "last",
+				      (json_int_t)head_of(s->region)));
 		return s->end > 0;
 	}
 	found = event_read(s->region->events, &s->seq, &event, &lost);

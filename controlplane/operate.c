@@ -43,6 +43,23 @@ static int is_known(const struct image_header *policy, const struct operate_targ
 	return 0;
 }
 
+static void tell_unknown(const struct operate_target *t, const struct suggestion *s, char *why,
+			 size_t why_size)
+{
+	char meant[96] = "";
+
+	if (s->best)
+		snprintf(meant, sizeof(meant), "; did you mean %.63s?", s->best);
+	/* The guess is for what was not found: the cluster comes first. */
+	if (t->endpoint && s->found == t->endpoint)
+		snprintf(why, why_size,
+			 "cluster %.63s has no endpoint %.63s: `fender endpoints` lists them%s",
+			 t->cluster, t->endpoint, meant);
+	else
+		snprintf(why, why_size, "there is no cluster %.63s: `fender breakers` lists them%s",
+			 t->cluster, meant);
+}
+
 static void write_admin(uint64_t *word, enum operation operation)
 {
 	struct admin_word a = admin_unpack(__atomic_load_n(word, __ATOMIC_RELAXED));
@@ -98,8 +115,7 @@ int operate(const struct region *region, const struct image_header *policy,
 	uint32_t endpoint = t->endpoint ? endpoint_slot(region, t) : 0;
 
 	if (!is_known(policy, t, &s) || cluster == REGISTRY_NONE || endpoint == REGISTRY_NONE) {
-		snprintf(why, why_size, "no cluster or endpoint of that name%s%.63s%s",
-			 s.best ? "; did you mean " : "", s.best ? s.best : "", s.best ? "?" : "");
+		tell_unknown(t, &s, why, why_size);
 		return -ENOENT;
 	}
 	if (!t->endpoint && operation >= OPERATION_DRAIN) {

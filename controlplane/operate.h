@@ -31,7 +31,7 @@ struct operate_target {
 
 /**
  * operate() - apply an operation to a cluster or endpoint of the policy
- * @why: at least 160 bytes; a sentence when it fails, with what was probably meant
+ * @why: at least 320 bytes; a sentence when it fails, with what was probably meant
  * Return: 0, -ENOENT (no such name), -EINVAL (not for a cluster). One thread: the loop's.
  */
 int operate(const struct region *region, const struct image_header *policy,

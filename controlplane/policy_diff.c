@@ -129,6 +129,14 @@ static int neighbours_differ(struct diff *d)
 	return 0;
 }
 
+int policy_same_network(const struct image_header *running, const struct image_header *wanted)
+{
+	char key[64];
+	struct diff d = {running, wanted, key, sizeof(key)};
+
+	return !interface_rows_differ(&d) && !addresses_differ(&d);
+}
+
 int policy_needs_restart(const struct image_header *running, const struct image_header *wanted,
 			 char *key, size_t key_size)
 {

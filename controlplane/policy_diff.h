@@ -16,6 +16,9 @@
 int policy_needs_restart(const struct image_header *running, const struct image_header *wanted,
 			 char *key, size_t key_size);
 
+/* 1 when interfaces and addresses of both are the same, in the same order. */
+int policy_same_network(const struct image_header *running, const struct image_header *wanted);
+
 struct policy_count {
 	uint32_t added;
 	uint32_t removed;

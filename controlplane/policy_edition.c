@@ -48,7 +48,7 @@ uint64_t policy_text_hash(const char *text, size_t bytes)
 /* malloc'ed; NULL with errno. */
 static char *read_policy(const char *path, size_t *bytes)
 {
-	FILE *file = fopen(path, "re");
+	FILE *file = open_regular(path);
 	char *text;
 	int error;
 
@@ -85,7 +85,7 @@ static int take_text(struct policy_edition *edition, const struct edition_source
 		edition->text = read_policy(source->path, &edition->bytes);
 	}
 	if (!edition->text) {
-		diagnostics_error(d, 0, 0, "cannot be read: %s", strerror(errno));
+		diagnostics_error(d, 0, 0, "cannot be read: %s", read_file_error(errno));
 		return -EIO;
 	}
 	edition->text_hash = policy_text_hash(edition->text, edition->bytes);

@@ -3,7 +3,8 @@
 """Write seeds, the same files every time. packet: one frame of each kind, after the two bytes
 that fuzz_packet.c takes as choices. engine: bytes with no meaning, long enough for a policy and
 some hundred steps (policy_bytes.h); beside them lie some that the fuzzer found, of much coverage.
-adopt: records of fuzz_adopt.c, with few bits set."""
+adopt: records of fuzz_adopt.c, with few bits set.
+migrate: records of fuzz_migrate.c."""
 
 import pathlib
 import random
@@ -144,6 +145,18 @@ def spoiled_tables():
         yield f"spoiled-{number}", b"".join(records)
 
 
+def spoiled_regions():
+    """Records of fuzz_migrate.c: words all over the region."""
+    for number in range(4):
+        dice = random.Random(100 + number)
+        records = (
+            dice.randrange(1 << 32).to_bytes(4, "little")
+            + dice.randrange(1 << 32).to_bytes(4, "little")
+            for _ in range(16 << 2 * number)
+        )
+        yield f"spoiled-{number}", b"".join(records)
+
+
 def write(target, name, content):
     folder = SEEDS / target
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,6 +170,8 @@ def main():
         write("engine", name, content)
     for name, content in spoiled_tables():
         write("adopt", name, content)
+    for name, content in spoiled_regions():
+        write("migrate", name, content)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ mkdir -p "$out/corpus/$target"
 log=$out/$target.log
 bound="-runs=0"
 [ "$seconds" -eq 0 ] || bound="-max_total_time=$seconds"
-if "$binary" $bound -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+if "$binary" "$bound" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
 	-artifact_prefix="$out/$target-" "$out/corpus/$target" "$seeds" >"$log" 2>&1; then
 	echo "ok    fuzz $target: $(find "$seeds" -type f | wc -l) seeds, $(
 		sed -n 's/^stat::number_of_executed_units: *//p' "$log") runs, $(

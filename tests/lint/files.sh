@@ -6,6 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 status=0
 
+# shellcheck disable=SC2044 # no name in the tree has a blank
 for file in $(find shm config controlplane dataplane ebpf tests deploy -type f \
 	\( -name '*.[ch]' -o -name '*.py' -o -name '*.sh' \)); do
 	case $file in

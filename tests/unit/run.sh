@@ -9,6 +9,7 @@ export TEST_SECONDS="${TEST_SECONDS:-300}"
 	exit 1
 }
 
+# shellcheck disable=SC2016 # the inner shell expands
 printf '%s\n' "$@" | xargs -P "$jobs" -I '{}' sh -c '
 	start=$(date +%s)
 	timeout "$TEST_SECONDS" "$1" >"$1.log" 2>&1
