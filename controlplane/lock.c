@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -82,14 +83,17 @@ static int has_open(pid_t pid, const struct stat *file)
 /* "1: FLOCK  ADVISORY  WRITE 2285 fe:00:11157959 0 EOF"; who waits has "->" before FLOCK. */
 static pid_t holder_in(const char *line, const struct stat *file)
 {
+	char words[4][24];
 	unsigned int device_major, device_minor;
-	unsigned long inode;
-	int pid;
+	pid_t pid;
 
-	if (sscanf(line, "%*u: FLOCK ADVISORY WRITE %d %x:%x:%lu", &pid, &device_major,
-		   &device_minor, &inode) != 4)
+	if (sscanf(line, "%*[0-9]: FLOCK ADVISORY WRITE %9[0-9] %8[0-9a-f]:%8[0-9a-f]:%20[0-9]",
+		   words[0], words[1], words[2], words[3]) != 4)
 		return 0;
-	if (pid <= 0 || inode != file->st_ino)
+	pid = (pid_t)strtol(words[0], NULL, 10);
+	device_major = (unsigned int)strtoul(words[1], NULL, 16);
+	device_minor = (unsigned int)strtoul(words[2], NULL, 16);
+	if (pid <= 0 || strtoull(words[3], NULL, 10) != file->st_ino)
 		return 0;
 	if (makedev(device_major, device_minor) == file->st_dev || has_open(pid, file))
 		return pid;

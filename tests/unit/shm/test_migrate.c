@@ -233,12 +233,22 @@ static void name_without_room_ends_its_connections(void)
 	end();
 }
 
+static uint64_t random_state;
+
+static uint64_t next_random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
 static void random_bytes(void *at, size_t bytes)
 {
 	uint8_t *b = at;
 
 	for (size_t i = 0; i < bytes; i++)
-		b[i] = (uint8_t)rand();
+		b[i] = (uint8_t)next_random();
 }
 
 /* All of it but what region_open() has checked, whose shape is a private copy. */
@@ -251,7 +261,7 @@ static void hostile_source_hurts_nobody(void)
 		const uint64_t fixed = offsetof(struct region_header, active);
 		uint8_t *base;
 
-		srand(round);
+		random_state = round + 1;
 		begin(&spec);
 		for (uint32_t id = 0; id < CONNECTIONS; id++) {
 			struct conn c = connection(id, (enum conn_state)(1 + id % 7));
@@ -263,10 +273,7 @@ static void hostile_source_hurts_nobody(void)
 			random_bytes(base + fixed, from.bytes - fixed);
 		else
 			for (uint32_t i = 0; i < 200000; i++)
-				random_bytes(base + fixed +
-						     (((uint64_t)(uint32_t)rand() << 16) ^
-						      (uint64_t)rand()) %
-							     (from.bytes - fixed),
+				random_bytes(base + fixed + next_random() % (from.bytes - fixed),
 					     1);
 		CU_ASSERT_EQUAL(migrate(round % 2 ? &other : &spec), 0);
 		CU_ASSERT(out.carried <= CONNECTIONS);
