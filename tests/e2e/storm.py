@@ -70,13 +70,6 @@ class Storm:
         wait_for(each_has_made_a_turn, patience_s)
         return time.monotonic() - began
 
-    def first_moves(self, patience_s=2 * PATIENCE_S):
-        """Seconds until any connection has begun and finished a turn from now on."""
-        began = time.monotonic()
-        self.mark()
-        wait_for(lambda: self.report()["moved"] > 0, patience_s, 0.002)
-        return time.monotonic() - began
-
 
 def processes(f, program):
     """Pids of this world's processes that run the program, whatever state they are in."""

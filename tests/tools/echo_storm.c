@@ -33,7 +33,9 @@ enum {
 	MESSAGE_BYTES = 64,
 	BUFFER_BYTES = 65536,
 	BACKLOG = 16384,
-	INPUT = -1, /* epoll's word for the standard input; else a connection's number */
+	LEAVE_MS = 10000,
+	LEAVE_BURST = 64, /* connections a millisecond */
+	INPUT = -1,       /* epoll's word for the standard input; else a connection's number */
 };
 
 enum state { IDLE, CONNECTING, WAITING, PAUSING, ENDED };
@@ -319,6 +321,52 @@ static void report(void)
 	fflush(stdout);
 }
 
+/* Its last answer may still come; then the other end closes. */
+static int is_over(const struct conn *c)
+{
+	uint8_t text[BUFFER_BYTES];
+	ssize_t n;
+
+	while ((n = recv(c->fd, text, sizeof(text), 0)) > 0)
+		;
+	return n == 0 || errno != EAGAIN;
+}
+
+/*
+ * All end by FIN, which is repeated when it is lost, and not at once: closed with an answer unread
+ * a connection ends by one RST, and ten thousand at a time overrun whoever forwards.
+ */
+static _Noreturn void leave(void)
+{
+	const uint64_t end_ms = now_ms() + LEAVE_MS;
+	struct epoll_event events[EVENTS];
+	int left = 0;
+
+	for (int i = 0; i < storm.opened; i++) {
+		if (storm.conns[i].state == CONNECTING || storm.conns[i].state == ENDED)
+			continue;
+		shutdown(storm.conns[i].fd, SHUT_WR);
+		left++;
+		if (left % LEAVE_BURST == 0)
+			usleep(1000);
+	}
+	epoll_ctl(storm.epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+	while (left > 0 && now_ms() < end_ms) {
+		int n = epoll_wait(storm.epoll, events, EVENTS, 100);
+
+		for (int i = 0; i < n; i++) {
+			struct conn *c = &storm.conns[events[i].data.fd];
+
+			if (c->state == CONNECTING || c->state == ENDED || is_over(c)) {
+				left -= c->state != CONNECTING && c->state != ENDED;
+				c->state = ENDED;
+				close(c->fd);
+			}
+		}
+	}
+	exit(0);
+}
+
 /* The caller sends a line and waits for the answer: what comes is whole lines. */
 static void obey(void)
 {
@@ -326,7 +374,7 @@ static void obey(void)
 	ssize_t n = read(STDIN_FILENO, text, sizeof(text) - 1);
 
 	if (n <= 0)
-		exit(0);
+		leave();
 	text[n] = '\0';
 	if (strncmp(text, "mark", 4) == 0) {
 		storm.span++;
