@@ -24,6 +24,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "slow: moves gigabytes or thousands of connections")
     config.addinivalue_line("markers", "restarts: the dataplane is expected to die")
     config.addinivalue_line("markers", "leaves_open: connections are open when the test ends")
+    config.addinivalue_line("markers", "alone: needs both CPUs; `make test` runs it after all others")
 
 
 def _why_not():

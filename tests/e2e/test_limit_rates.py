@@ -15,6 +15,8 @@ from policies import base, cluster, forwarding, interface, listener
 from servers import iperf3
 from world import FENDER4, FENDER6, PATIENCE_S, SERVERS4, SERVERS6, at, wait_for
 
+pytestmark = pytest.mark.alone
+
 PLENTY = {"connections_per_second": "1M"}
 UNITS = {"packets": ("packets_per_second", ""), "bytes": ("bytes_per_second", "B")}
 
